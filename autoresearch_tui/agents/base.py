@@ -1,0 +1,87 @@
+"""What an agent is to the lab: one bounded question, one proposal."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from autoresearch_tui.record.events import Usage
+from autoresearch_tui.record.samples import ThoughtKind
+from autoresearch_tui.record.state import SessionState
+
+Think = Callable[[ThoughtKind, str], None]
+"""Takes what an agent says or does, as it happens; it never blocks and never fails."""
+
+
+class ProposalError(Exception):
+    """An agent came up with no edit that can run; the message says why in a sentence."""
+
+    def __init__(self, reason: str, usage: Usage | None = None, *, fatal: bool = False) -> None:
+        """Keep what the attempt cost; `fatal` where asking again can not help (a wrong key)."""
+        super().__init__(reason)
+        self.usage = usage or Usage()
+        self.fatal = fatal
+
+
+class Archive(Protocol):
+    """The files of past experiments, read when they are asked for."""
+
+    def train(self, experiment: int) -> str:
+        """Return an experiment's `train.py`; empty where it can not be read."""
+        ...
+
+    def diff(self, experiment: int) -> str:
+        """Return an experiment's change against its parent; empty for the baseline."""
+        ...
+
+    def output_tail(self, experiment: int) -> str:
+        """Return the last lines that an experiment's run printed."""
+        ...
+
+
+@dataclass(frozen=True)
+class Context:
+    """All that an agent gets to know for one proposal."""
+
+    experiment: int
+    """The number that the proposal will have."""
+    seed: int
+    """For the agent's own random choices, 0 to 2**32 - 1; it differs from proposal to proposal."""
+    program: str
+    """The human's direction, `program.md`."""
+    incumbent: int
+    """The kept experiment that the edit starts from."""
+    train: str
+    """The incumbent's `train.py`."""
+    state: SessionState
+    archive: Archive
+    steering: list[str] = field(default_factory=list[str])
+    """The human's sentences for this proposal."""
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """An edit of `train.py`, and what is expected of it."""
+
+    train: str
+    """The whole new file; it parses, and it differs from the incumbent's."""
+    title: str
+    """Half a line, as a commit's subject."""
+    hypothesis: str
+    expected_change: float | None = None
+    """Of `val_bpb`, in bits per byte; negative is better."""
+    usage: Usage = field(default_factory=Usage)
+
+
+class Agent(Protocol):
+    """A mind that proposes experiments."""
+
+    name: str
+    model: str | None
+
+    async def propose(self, context: Context, think: Think) -> Proposal:
+        """Return one edit.
+
+        Raises:
+            ProposalError: there is none; the lab asks again, or takes another agent.
+        """
+        ...

@@ -1,0 +1,324 @@
+"""The `autoresearch` command: runs a night, watches it, and steers it from any shell."""
+
+import argparse
+import contextlib
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+from autoresearch_tui import __version__, headless, settings
+from autoresearch_tui import session as sessions
+from autoresearch_tui.control import client, messages
+from autoresearch_tui.record.events import ApprovalMode
+from autoresearch_tui.record.fold import fold
+from autoresearch_tui.record.journal import JournalReader
+from autoresearch_tui.report import summary
+from autoresearch_tui.session import LabLife, Session, SessionError
+from autoresearch_tui.settings import Layer, SettingsError
+
+EXIT_TROUBLE = 1
+STOP_WAIT_S = 30.0
+
+FLAG_SETTINGS = {
+    "budget": ("run", "budget_s"),
+    "device": ("run", "device"),
+    "data": ("data", "name"),
+    "profile": ("data", "profile"),
+    "agent": ("agent", "kind"),
+    "model": ("agent", "model"),
+    "base_url": ("agent", "base_url"),
+    "approval": ("approval", "mode"),
+    "max_experiments": ("limits", "max_experiments"),
+    "max_hours": ("limits", "max_hours"),
+    "until": ("limits", "until"),
+}
+"""Which setting each flag of `run` stands for."""
+
+
+def main() -> NoReturn:
+    """Run the command line; trouble becomes a sentence on standard error and exit code 1."""
+    arguments = _parser().parse_args()
+    try:
+        code = arguments.run(arguments)
+    except (SessionError, SettingsError, client.LabUnreachable) as error:
+        print(f"autoresearch: {error}", file=sys.stderr)
+        code = EXIT_TROUBLE
+    except KeyboardInterrupt:
+        print(file=sys.stderr)
+        code = 128 + signal.SIGINT
+    except BrokenPipeError:
+        # Whoever read our lines has enough of them.
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        code = EXIT_TROUBLE
+    sys.exit(code)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="autoresearch",
+        description="Let an agent improve train.py overnight: propose, train, measure, keep.",
+    )
+    parser.add_argument("--version", action="version", version=f"autoresearch {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(
+        name: str, run: Callable[[argparse.Namespace], int], text: str
+    ) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=text, description=text)
+        added.set_defaults(run=run)
+        added.add_argument("--tag", help="the session's name (default: the one used last)")
+        return added
+
+    _add_run_flags(command("run", _run, "start a night or go on with it, and watch it"))
+    attach = command("attach", _attach, "watch a session on the screen")
+    attach.add_argument("--ascii", action="store_true", help="draw with ASCII characters alone")
+    command("status", _status, "say where a session stands")
+    command("pause", _send(messages.Pause), "start nothing new")
+    command("resume", _send(messages.Resume), "go on after a pause")
+    approve = command("approve", _approve, "let the waiting experiment run")
+    approve.add_argument("experiment", type=int, nargs="?")
+    reject = command("reject", _reject, "refuse the waiting experiment")
+    reject.add_argument("experiment", type=int, nargs="?")
+    reject.add_argument("--reason", default="", help="what the agent and the record are told")
+    command("kill", _send(messages.Kill), "end the run in flight; it counts as killed")
+    steer = command("steer", _steer, "give the next proposal a sentence")
+    steer.add_argument("text", nargs="+")
+    stop = command("stop", _stop, "end the lab after the run in flight")
+    stop.add_argument("--now", action="store_true", help="interrupt the run; it is queued again")
+    log = command("log", _log, "print what happened, a line a fact")
+    log.add_argument("-f", "--follow", action="store_true", help="until the lab ends")
+    log.add_argument("--json", action="store_true", help="the facts themselves")
+    show = command("show", _show, "print one experiment: verdict, hypothesis and diff")
+    show.add_argument("experiment", type=int)
+    command("sessions", _sessions, "list the repository's sessions")
+    _add_data_flags(command("doctor", _doctor, "check what a night needs"))
+    return parser
+
+
+def _add_run_flags(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--new", action="store_true", help="begin a new session")
+    front = parser.add_mutually_exclusive_group()
+    front.add_argument("--headless", action="store_true", help="lines instead of a screen")
+    front.add_argument("--detach", action="store_true", help="start the lab and return")
+    parser.add_argument("--json", action="store_true", help="headless: the facts as JSON lines")
+    parser.add_argument("--ascii", action="store_true", help="draw with ASCII characters alone")
+    parser.add_argument("--agent", help="auto, tpe or claude")
+    parser.add_argument("--model", help="the agent's model")
+    parser.add_argument("--base-url", help="a local server that speaks the Messages API")
+    parser.add_argument("--approval", choices=[*ApprovalMode], help="ask before each run, or not")
+    parser.add_argument("--budget", type=float, metavar="S", help="seconds of training each")
+    parser.add_argument("--device", choices=["cpu", "mps", "cuda"])
+    parser.add_argument("--max-experiments", type=int, metavar="N", help="of the whole session")
+    parser.add_argument("--max-hours", type=float, metavar="H")
+    parser.add_argument("--until", metavar="HH:MM", help="local time of day")
+    _add_data_flags(parser)
+
+
+def _add_data_flags(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--data", help="a data set or a path (see prepare.py)")
+    parser.add_argument("--profile", choices=["small", "full"])
+
+
+def _flags(arguments: argparse.Namespace) -> Layer:
+    layer: Layer = {}
+    for flag, (section, key) in FLAG_SETTINGS.items():
+        value = getattr(arguments, flag, None)
+        if value is not None:
+            layer.setdefault(section, {})[key] = value
+    return layer
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    # The lab's rooms load git and more; the other commands do without.
+    from autoresearch_tui.lab import launcher  # noqa: PLC0415
+    from autoresearch_tui.lab.repository import RepositoryError  # noqa: PLC0415
+
+    repository = Path.cwd()
+    chosen = settings.load(repository, os.environ, _flags(arguments))
+    on_screen = not (arguments.headless or arguments.detach)
+    if on_screen:
+        _need_terminal()
+    if not on_screen and not arguments.detach and chosen.approval.mode is ApprovalMode.ASK:
+        raise SettingsError(
+            "Nobody is there to approve in a headless run: leave out --approval ask, "
+            "or start with --detach and approve from another shell."
+        )
+    session = launcher.choose_session(repository, arguments.tag, new=arguments.new)
+    started_at = time.time()
+    lines_before = _line_count(session)
+    alive = sessions.lab_life(session) in (LabLife.ALIVE, LabLife.SILENT)
+    if alive and on_screen:
+        return _watch(session, ascii_only=arguments.ascii)
+    try:
+        launcher.launch(repository, session, chosen)
+    except RepositoryError as error:
+        raise SessionError(str(error)) from error
+    if on_screen:
+        return _watch(session, ascii_only=arguments.ascii)
+    if arguments.detach:
+        print(f"The lab runs. Watch it with: autoresearch attach --tag {session.tag}")
+        return 0
+    return _run_headless(session, started_at, lines_before if arguments.json else None)
+
+
+def _run_headless(session: Session, started_at: float, json_from_line: int | None) -> int:
+    """Follow the session to its end; Ctrl-C or TERM stops the lab in order, a hang-up does not."""
+    signal.signal(signal.SIGTERM, _raise_interrupt)
+    while True:
+        try:
+            if json_from_line is None:
+                headless.follow(session, headless.print_line, since=started_at)
+            else:
+                headless.follow_json(session, sys.stdout, from_line=json_from_line)
+            break
+        except KeyboardInterrupt:
+            print("Stopping; the run in flight is queued again.", file=sys.stderr)
+            with contextlib.suppress(client.LabUnreachable):
+                client.send(session.socket, messages.Stop(by=client.sender(), now=True))
+            started_at = time.time()
+            json_from_line = None if json_from_line is None else _line_count(session)
+    state = fold(JournalReader(session.journal).read())
+    narration = sys.stdout if json_from_line is None else sys.stderr
+    print("\n" + headless.printable_lines(summary.closing(session, state)), file=narration)
+    in_order = sessions.lab_life(session) is LabLife.NONE and not state.trouble
+    return 0 if in_order else EXIT_TROUBLE
+
+
+def _raise_interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _attach(arguments: argparse.Namespace) -> int:
+    _need_terminal()
+    return _watch(_find(arguments), ascii_only=arguments.ascii)
+
+
+def _watch(session: Session, *, ascii_only: bool) -> int:
+    from autoresearch_tui.tui import terminal  # noqa: PLC0415
+
+    terminal.prepare()
+    # Textual reads its environment when it is imported.
+    from autoresearch_tui.tui import app  # noqa: PLC0415
+
+    print(app.run(session, ascii_only=ascii_only))
+    return 0
+
+
+def _need_terminal() -> None:
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise SessionError(
+            "The screen needs a terminal. Without one, use: autoresearch run --headless, "
+            "or autoresearch log --follow"
+        )
+
+
+def _status(arguments: argparse.Namespace) -> int:
+    session = _find(arguments)
+    state = fold(JournalReader(session.journal).read())
+    life = sessions.lab_life(session)
+    print(headless.printable_lines(summary.status(session, state, life, time.time())))
+    return 0
+
+
+def _send(kind: Callable[..., messages.AnyCommand]) -> Callable[[argparse.Namespace], int]:
+    return lambda arguments: _tell(arguments, kind(by=client.sender()))
+
+
+def _tell(arguments: argparse.Namespace, command: messages.AnyCommand) -> int:
+    session = _find(arguments)
+    try:
+        reply = client.send(session.socket, command)
+    except client.LabUnreachable as error:
+        raise client.LabUnreachable(
+            f"{error}: session {session.tag} is not running. "
+            f"Start it with: autoresearch run --tag {session.tag}"
+        ) from error
+    print(reply.detail)
+    return 0 if reply.ok else EXIT_TROUBLE
+
+
+def _approve(arguments: argparse.Namespace) -> int:
+    command = messages.Approve(by=client.sender(), experiment=arguments.experiment)
+    return _tell(arguments, command)
+
+
+def _reject(arguments: argparse.Namespace) -> int:
+    command = messages.Reject(
+        by=client.sender(), experiment=arguments.experiment, reason=arguments.reason
+    )
+    return _tell(arguments, command)
+
+
+def _steer(arguments: argparse.Namespace) -> int:
+    return _tell(arguments, messages.Steer(by=client.sender(), text=" ".join(arguments.text)))
+
+
+def _stop(arguments: argparse.Namespace) -> int:
+    return _tell(arguments, messages.Stop(by=client.sender(), now=arguments.now))
+
+
+def _log(arguments: argparse.Namespace) -> int:
+    session = _find(arguments)
+    if arguments.follow and arguments.json:
+        headless.follow_json(session, sys.stdout)
+    elif arguments.follow:
+        headless.follow(session, headless.print_line)
+    elif arguments.json:
+        sys.stdout.write(session.journal.read_text(encoding="utf-8", errors="replace"))
+    else:
+        headless.tell_all(session, headless.print_line)
+    return 0
+
+
+def _show(arguments: argparse.Namespace) -> int:
+    session = _find(arguments)
+    state = fold(JournalReader(session.journal).read())
+    experiment = state.experiments.get(arguments.experiment)
+    if experiment is None:
+        last = state.next_number - 1
+        raise SessionError(f"Session {session.tag} has the experiments 0 to {last}.")
+    print(headless.printable_lines(summary.experiment(experiment)))
+    with contextlib.suppress(FileNotFoundError):
+        diff = session.diff(experiment.number).read_text(encoding="utf-8", errors="replace")
+        print("\n" + headless.printable_lines(diff))
+    return 0
+
+
+def _sessions(_arguments: argparse.Namespace) -> int:
+    for session in sessions.sessions(Path.cwd()):
+        state = fold(JournalReader(session.journal).read())
+        best = state.best.val_bpb if state.best else None
+        result = "no result yet" if best is None else f"best {best:.6f}"
+        life = sessions.lab_life(session)
+        print(f"{session.tag:<16} {life:<6} {state.judged_count:>5} experiments, {result}")
+    return 0
+
+
+def _doctor(arguments: argparse.Namespace) -> int:
+    from autoresearch_tui.lab import doctor  # noqa: PLC0415
+
+    chosen = settings.load(Path.cwd(), os.environ, _flags(arguments))
+    findings = doctor.examine(Path.cwd(), chosen, os.environ)
+    for finding in findings:
+        print(f"{finding.grade:<5} {finding.subject:<12} {finding.sentence}")
+    return EXIT_TROUBLE if any(f.grade is doctor.Grade.FAIL for f in findings) else 0
+
+
+def _find(arguments: argparse.Namespace) -> Session:
+    return sessions.find(Path.cwd(), arguments.tag)
+
+
+def _line_count(session: Session) -> int:
+    with contextlib.suppress(FileNotFoundError):
+        return session.journal.read_bytes().count(b"\n")
+    return 0
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,89 @@
+"""The words of the control socket: one JSON line asks, one JSON line answers.
+
+Every command may be given twice: the second time answers `changed: false`.
+"""
+
+import msgspec
+
+LINE_LIMIT_BYTES = 64 * 1024
+
+
+class Command(msgspec.Struct, frozen=True, kw_only=True, tag_field="command"):
+    """What a person wants, and who asks."""
+
+    by: str
+    """User, host and terminal or process, as the journal will name them."""
+
+
+class Ping(Command, frozen=True, kw_only=True, tag="ping"):
+    """Ask whether the lab listens."""
+
+
+class Pause(Command, frozen=True, kw_only=True, tag="pause"):
+    """Start nothing new; what runs goes on to its verdict."""
+
+
+class Resume(Command, frozen=True, kw_only=True, tag="resume"):
+    """Go on after a pause."""
+
+
+class Approve(Command, frozen=True, kw_only=True, tag="approve"):
+    """Let the waiting experiment run."""
+
+    experiment: int | None = None
+    """The one that was shown, so that no other is approved by mistake; none for whichever waits."""
+
+
+class Reject(Command, frozen=True, kw_only=True, tag="reject"):
+    """Refuse the waiting experiment."""
+
+    experiment: int | None = None
+    reason: str = ""
+
+
+class Kill(Command, frozen=True, kw_only=True, tag="kill"):
+    """End the run in flight; its experiment gets the verdict `killed`."""
+
+    experiment: int | None = None
+
+
+class Steer(Command, frozen=True, kw_only=True, tag="steer"):
+    """Give the next proposal a sentence."""
+
+    text: str
+
+
+class Stop(Command, frozen=True, kw_only=True, tag="stop"):
+    """End the lab after the run in flight, or `now`; the run is then taken up again later."""
+
+    now: bool = False
+
+
+AnyCommand = Ping | Pause | Resume | Approve | Reject | Kill | Steer | Stop
+
+
+class Reply(msgspec.Struct, frozen=True, kw_only=True):
+    """The lab's answer."""
+
+    ok: bool
+    changed: bool
+    detail: str
+
+
+_command_decoder = msgspec.json.Decoder(AnyCommand)
+_reply_decoder = msgspec.json.Decoder(Reply)
+
+
+def encode(message: AnyCommand | Reply) -> bytes:
+    """Return the message as a line, with its end."""
+    return msgspec.json.encode(message) + b"\n"
+
+
+def decode_command(line: bytes) -> AnyCommand:
+    """Return the command of a line, or raise `msgspec.DecodeError` where it is none."""
+    return _command_decoder.decode(line)
+
+
+def decode_reply(line: bytes) -> Reply:
+    """Return the reply of a line, or raise `msgspec.DecodeError` where it is none."""
+    return _reply_decoder.decode(line)

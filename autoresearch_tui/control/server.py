@@ -1,0 +1,62 @@
+"""The lab's ear: a Unix socket that takes commands one line at a time."""
+
+import asyncio
+import contextlib
+import os
+import socket
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import msgspec
+
+from autoresearch_tui.control import messages
+from autoresearch_tui.control.messages import AnyCommand, Reply
+
+IDLE_TIMEOUT_S = 30.0
+
+Handler = Callable[[AnyCommand], Awaitable[Reply]]
+
+
+class ControlServer:
+    """Listens at a socket in a folder that only the user may enter."""
+
+    def __init__(self, path: Path, handle: Handler) -> None:
+        """Answer every command at `path` with what `handle` returns."""
+        self._path = path
+        self._handle = handle
+        self._server: asyncio.Server | None = None
+
+    async def start(self) -> None:
+        """Begin to listen; a socket that a dead lab left behind is replaced."""
+        self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        temporary = self._path.with_suffix(f".{os.getpid()}")
+        temporary.unlink(missing_ok=True)
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        listener.bind(str(temporary))
+        temporary.chmod(0o600)
+        # Made aside and then renamed, so that nobody meets it before its mode is set.
+        temporary.replace(self._path)
+        self._server = await asyncio.start_unix_server(
+            self._serve, sock=listener, limit=messages.LINE_LIMIT_BYTES
+        )
+
+    async def stop(self) -> None:
+        """Stop listening and remove the socket."""
+        if self._server is not None:
+            self._server.close()
+            self._path.unlink(missing_ok=True)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError, TimeoutError):
+            async with asyncio.timeout(IDLE_TIMEOUT_S):
+                writer.write(messages.encode(await self._answer(reader)))
+                await writer.drain()
+        writer.close()
+
+    async def _answer(self, reader: asyncio.StreamReader) -> Reply:
+        try:
+            command = messages.decode_command(await reader.readline())
+        except (msgspec.DecodeError, UnicodeDecodeError, ValueError):
+            detail = "the lab did not understand the command; is the viewer of another version?"
+            return Reply(ok=False, changed=False, detail=detail)
+        return await self._handle(command)

@@ -1,0 +1,102 @@
+"""What an executor is to the lab: a place that trains one job and tells what happens to it."""
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+
+from autoresearch_tui.record.events import RunOutcome
+
+
+class ExecutorError(Exception):
+    """A job could not be started at all; the message says why."""
+
+
+class Trial(msgspec.Struct, frozen=True, kw_only=True):
+    """What makes a job a training run: rows that come with its clock, and the clock's length."""
+
+    rows: Path
+    budget_s: float
+
+
+@dataclass(frozen=True)
+class Job:
+    """One process tree to run and to leave nothing of."""
+
+    command: tuple[str, ...]
+    folder: Path
+    """Where it works."""
+    environment: Mapping[str, str]
+    """All that it gets to see of the environment."""
+    output: Path
+    """Where what it prints is stored, bounded."""
+    limit_s: float
+    """How long it may take; for a trial, until it asks for its clock."""
+    trial: Trial | None = None
+
+
+class Started(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="started"):
+    """The process exists."""
+
+    pid: int
+
+
+class Ready(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="ready"):
+    """A trial is set up and asks for its clock."""
+
+    startup_s: float
+
+
+class ClockStarted(
+    msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="clock_started"
+):
+    """A trial got its rows."""
+
+    startup_s: float
+
+
+class Ended(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="ended"):
+    """No process of the job is left."""
+
+    outcome: RunOutcome
+    """`trained` for any job that did what it should."""
+    reason: str
+    exit_code: int | None = None
+    trained_s: float = 0.0
+    overrun_s: float = 0.0
+    tokens: int = 0
+    steps: int = 0
+    peak_memory_mb: int = 0
+
+
+JobEvent = Started | Ready | ClockStarted | Ended
+
+
+class RunningJob(Protocol):
+    """A job under way."""
+
+    def events(self) -> AsyncIterator[JobEvent]:
+        """Yield what happens; `Ended` comes last, always."""
+        ...
+
+    def start_clock(self) -> None:
+        """Grant the clock that a trial asked for."""
+        ...
+
+    def kill(self, reason: str) -> None:
+        """End the job; its `Ended` says `killed`."""
+        ...
+
+
+class Executor(Protocol):
+    """A place where jobs run."""
+
+    async def launch(self, job: Job) -> RunningJob:
+        """Start a job.
+
+        Raises:
+            ExecutorError: it could not be started.
+        """
+        ...

@@ -1,0 +1,132 @@
+"""Runs jobs on this machine, each under a supervisor of its own."""
+
+import asyncio
+import contextlib
+import os
+import sys
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+
+import msgspec
+
+from autoresearch_tui.executors import supervisor
+from autoresearch_tui.executors.base import Ended, ExecutorError, Job, JobEvent
+from autoresearch_tui.record.events import RunOutcome
+
+EVENT_LIMIT_BYTES = 1 << 20
+PASSED_ON = frozenset(
+    {"HOME", "LANG", "LANGUAGE", "LD_LIBRARY_PATH", "LOGNAME", "PATH", "TMPDIR", "TZ", "USER"}
+)
+PASSED_ON_PREFIXES = (
+    "CUDA_",
+    "GOMP_",
+    "KMP_",
+    "LC_",
+    "MKL_",
+    "NVIDIA_",
+    "OMP_",
+    "PYTORCH_",
+    "TORCHINDUCTOR_",
+    "TRITON_",
+    "XDG_CACHE_",
+)
+
+
+def child_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return what a training process may know of the environment.
+
+    A list of what is let through, so that no key and no token of the user reaches code that an
+    agent wrote.
+    """
+    return {
+        name: value
+        for name, value in environ.items()
+        if name in PASSED_ON or name.startswith(PASSED_ON_PREFIXES)
+    }
+
+
+class LocalExecutor:
+    """Starts each job below a supervisor that outlives this process by no more than it needs."""
+
+    def __init__(self, held_by_supervisor: int | None = None) -> None:
+        """Give each supervisor `held_by_supervisor`, a lock's descriptor, to keep open."""
+        self._held = () if held_by_supervisor is None else (held_by_supervisor,)
+
+    async def launch(self, job: Job) -> "LocalJob":
+        """Start a job.
+
+        Raises:
+            ExecutorError: the supervisor can not be started.
+        """
+        errors = job.output.with_suffix(".supervisor")
+        try:
+            with errors.open("wb") as stderr:
+                process = await asyncio.create_subprocess_exec(
+                    sys.executable,
+                    "-I",
+                    str(Path(supervisor.__file__)),
+                    stdin=asyncio.subprocess.PIPE,
+                    stdout=asyncio.subprocess.PIPE,
+                    stderr=stderr,
+                    limit=EVENT_LIMIT_BYTES,
+                    start_new_session=True,
+                    pass_fds=self._held,
+                    env={"PATH": os.environ.get("PATH", os.defpath)},
+                )
+        except OSError as error:
+            raise ExecutorError(f"No process can be started on this machine: {error}.") from error
+        running = LocalJob(process, errors)
+        running.tell(
+            {
+                "command": list(job.command),
+                "folder": str(job.folder),
+                "environment": dict(job.environment),
+                "output": str(job.output),
+                "limit_s": job.limit_s,
+                "trial": msgspec.to_builtins(job.trial, enc_hook=str) if job.trial else None,
+            }
+        )
+        return running
+
+
+class LocalJob:
+    """A job and its supervisor."""
+
+    def __init__(self, process: asyncio.subprocess.Process, errors: Path) -> None:
+        self._process = process
+        self._errors = errors
+
+    def tell(self, message: object) -> None:
+        """Send the supervisor one line; one that is gone already is no error."""
+        assert self._process.stdin is not None
+        with contextlib.suppress(OSError):
+            self._process.stdin.write(msgspec.json.encode(message) + b"\n")
+
+    def start_clock(self) -> None:
+        """Grant the clock that a trial asked for."""
+        self.tell({"do": "start_clock"})
+
+    def kill(self, reason: str) -> None:
+        """End the job; its `Ended` says `killed`."""
+        self.tell({"do": "kill", "reason": reason})
+
+    async def events(self) -> AsyncIterator[JobEvent]:
+        """Yield what happens; `Ended` comes last, always."""
+        assert self._process.stdout is not None
+        decoder = msgspec.json.Decoder(JobEvent)
+        ended: Ended | None = None
+        async for line in self._process.stdout:
+            event = decoder.decode(line)
+            if isinstance(event, Ended):
+                ended = event
+            else:
+                yield event
+        code = await self._process.wait()
+        self._process.stdin.close()  # pyright: ignore[reportOptionalMemberAccess]
+        if ended is None:
+            detail = self._errors.read_text(errors="replace").strip().rpartition("\n")[2]
+            reason = f"its supervisor ended with exit code {code}. {detail}".strip()
+            ended = Ended(outcome=RunOutcome.CRASH, reason=reason)
+        else:
+            self._errors.unlink(missing_ok=True)
+        yield ended

@@ -1,0 +1,143 @@
+"""The night without a screen: one plain line a fact, or the facts themselves as JSON lines."""
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import TextIO
+
+from autoresearch_tui import session as sessions
+from autoresearch_tui.record import events
+from autoresearch_tui.record.events import AnyFact, RunOutcome
+from autoresearch_tui.record.fold import apply
+from autoresearch_tui.record.journal import JournalReader
+from autoresearch_tui.record.lines import LineTail
+from autoresearch_tui.record.state import SessionState
+from autoresearch_tui.session import LabLife, Session
+
+POLL_INTERVAL_S = 0.25
+LIFE_INTERVAL_S = 1.0
+
+
+def follow(session: Session, write: Callable[[str], None], *, since: float = 0.0) -> SessionState:
+    """Write a line for each fact from `since` on, until the lab ends; return the state."""
+    reader, state = JournalReader(session.journal), SessionState()
+    ended = False
+    look_at = 0.0
+    while True:
+        for fact in reader.read():
+            apply(state, fact)
+            if fact.at >= since:
+                for line in lines(state, fact):
+                    write(f"{_clock(fact.at)}  {line}")
+        if ended:
+            return state
+        if (now := time.monotonic()) >= look_at:
+            # One more read follows: its last facts came before its end.
+            ended = sessions.lab_life(session) in (LabLife.DEAD, LabLife.NONE)
+            look_at = now + LIFE_INTERVAL_S
+        if not ended:
+            time.sleep(POLL_INTERVAL_S)
+
+
+def tell_all(session: Session, write: Callable[[str], None]) -> None:
+    """Write a line for each fact that there is."""
+    state = SessionState()
+    for fact in JournalReader(session.journal).read():
+        apply(state, fact)
+        for line in lines(state, fact):
+            write(f"{_clock(fact.at)}  {line}")
+
+
+def follow_json(session: Session, out: TextIO, *, from_line: int = 0) -> None:
+    """Copy the journal's lines from number `from_line` on, until the session's lab ends."""
+    tail = LineTail(session.journal)
+    seen, ended = 0, False
+    while True:
+        for line in tail.read():
+            seen += 1
+            if seen > from_line:
+                out.write(line.decode(errors="replace") + "\n")
+        out.flush()
+        if ended:
+            return
+        ended = sessions.lab_life(session) in (LabLife.DEAD, LabLife.NONE)
+        if not ended:
+            time.sleep(POLL_INTERVAL_S)
+
+
+def print_line(line: str) -> None:
+    """Print a line at once, whatever standard output is."""
+    print(printable(line), file=sys.stdout, flush=True)  # noqa: T201
+
+
+def lines(state: SessionState, fact: AnyFact) -> Iterator[str]:
+    """Yield what a fact says in plain words; the state already has it."""
+    match fact:
+        case events.LabStarted():
+            machine = fact.hardware
+            yield (
+                f"lab started: {state.tag}, {_agent(fact.agent, fact.model)}, "
+                f"{fact.budget_s:g} s an experiment on {machine.device} ({machine.name}), "
+                f"data {fact.data.name}/{fact.data.profile}"
+            )
+        case events.LabStopped():
+            yield f"lab stopped: {fact.reason}"
+        case events.ProposalStarted():
+            yield from (f"     the next proposal is told: {text}" for text in fact.steering)
+        case events.Proposed():
+            yield _proposed(fact)
+        case events.ProposalFailed():
+            yield f"#{fact.experiment:<4}no proposal from {fact.agent}: {fact.reason}"
+        case events.ApprovalRequested():
+            yield f"#{fact.experiment:<4}waits: autoresearch approve, or autoresearch reject"
+        case events.Approved():
+            yield f"#{fact.experiment:<4}approved by {fact.by}"
+        case events.RunEnded(outcome=RunOutcome.INTERRUPTED):
+            yield f"#{fact.experiment:<4}interrupted: {fact.reason}; it is queued again"
+        case events.RunEnded(outcome=RunOutcome.TRAINED):
+            yield (
+                f"#{fact.experiment:<4}trained {fact.trained_s:.1f} s: {fact.steps} steps, "
+                f"{fact.tokens} tokens, {fact.peak_memory_mb} MiB"
+            )
+        case events.Judged():
+            change = "" if fact.change is None else f" ({1000 * fact.change:+.1f} mbpb)"
+            yield f"#{fact.experiment:<4}{fact.status.upper()}{change}: {fact.reason}"
+        case events.AgentChanged():
+            yield f"agent is now {_agent(fact.agent, fact.model)}"
+        case events.Paused():
+            yield f"paused by {fact.by}"
+        case events.Resumed():
+            yield f"resumed by {fact.by}"
+        case events.Steered():
+            yield f"steered by {fact.by}: {fact.text}"
+        case events.KillRequested():
+            yield f"#{fact.experiment:<4}killed by {fact.by}"
+        case events.StopRequested():
+            yield f"stop asked for by {fact.by}{' now' if fact.now else ''}"
+        case events.Notice():
+            yield f"{fact.level}: {fact.text}"
+        case _:
+            return
+
+
+def _proposed(fact: events.Proposed) -> str:
+    size = "" if fact.parent is None else f" [+{fact.lines_added} -{fact.lines_removed}]"
+    return f"#{fact.experiment:<4}{fact.title}{size}"
+
+
+def _agent(name: str, model: str | None) -> str:
+    return f"{name} ({model})" if model else name
+
+
+def _clock(at: float) -> str:
+    return time.strftime("%H:%M:%S", time.localtime(at))
+
+
+def printable(text: str) -> str:
+    """Return the text without what a terminal would take as a command."""
+    return "".join(char if char.isprintable() else " " for char in text)
+
+
+def printable_lines(text: str) -> str:
+    """Return several lines without what a terminal would take as a command."""
+    return "\n".join(printable(line) for line in text.split("\n"))

@@ -1,0 +1,215 @@
+"""The lab's process: its own session, no terminal; started by the launcher, ended by nobody else.
+
+    python -m autoresearch_tui.lab.daemon SESSION_FOLDER
+
+It answers its launcher with one JSON line on its standard output, and from then on writes to
+`lab.log` alone.
+"""
+
+import asyncio
+import contextlib
+import fcntl
+import json
+import logging
+import os
+import signal
+import sys
+import time
+import uuid
+from pathlib import Path
+
+import msgspec
+
+from autoresearch_tui import __version__, session, settings
+from autoresearch_tui.agents import catalogue
+from autoresearch_tui.control.server import ControlServer
+from autoresearch_tui.executors.local import LocalExecutor
+from autoresearch_tui.lab import stages
+from autoresearch_tui.lab.launcher import Launch
+from autoresearch_tui.lab.limits import Limits
+from autoresearch_tui.lab.loop import Lab, Tools
+from autoresearch_tui.lab.repository import ExperimentRepository, RepositoryError
+from autoresearch_tui.lab.telemetry import Telemetry
+from autoresearch_tui.record import events
+from autoresearch_tui.record.events import Level
+from autoresearch_tui.record.fold import fold
+from autoresearch_tui.record.journal import Journal, JournalReader
+from autoresearch_tui.session import Session, SessionError, SessionLock
+from autoresearch_tui.settings import SettingsError
+
+CLEARING_LIMIT_S = 30.0
+"""How long the supervisor of an earlier lab's run may take to clear it."""
+
+log = logging.getLogger(__name__)
+
+
+def main() -> int:
+    """Run the session whose folder is the first argument; return the process's exit code."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    folder = Session(Path(sys.argv[1]))
+    try:
+        lock = SessionLock(folder)
+        return asyncio.run(_run(folder, lock))
+    except (SessionError, SettingsError, RepositoryError, catalogue.UnknownAgentError) as error:
+        _answer_launcher(ok=False, detail=str(error))
+        log.error("%s", error)  # noqa: TRY400
+        return 1
+    except OSError as error:
+        sentence = _disk_sentence(folder, error)
+        _answer_launcher(ok=False, detail=sentence)
+        log.exception("%s", sentence)
+        return 1
+
+
+async def _run(folder: Session, lock: SessionLock) -> int:
+    run_lock = await _take_over_runs(folder)
+    chosen = settings.read(folder.settings)
+    launch = msgspec.json.decode(folder.launch.read_bytes(), type=Launch)
+    state = fold(JournalReader(folder.journal).read())
+    journal = Journal(folder.journal)
+    choice = catalogue.choose(
+        chosen.agent.kind,
+        environ=os.environ,
+        model=chosen.agent.model,
+        base_url=chosen.agent.base_url,
+        seconds=chosen.agent.limit_s,
+    )
+    tools = Tools(
+        session=folder,
+        settings=chosen,
+        budget_s=launch.budget_s,
+        machine=stages.Machine(device=launch.hardware.device, data_folder=Path(launch.data_folder)),
+        repository=ExperimentRepository(Path(launch.repository), folder.tag),
+        executor=LocalExecutor(run_lock),
+        agent=choice.agent,
+        fallback=catalogue.choose("tpe", environ={}).agent,
+        limits=Limits(chosen.limits, time.time()),
+    )
+    lab = Lab(tools, state, journal)
+    server = ControlServer(folder.socket, lab.handle)
+    _record_start(lab, tools, launch, choice.notice)
+    session.write_lab_file(folder, __version__)
+    await server.start()
+    _answer_launcher(ok=True, detail="")
+    background = [
+        asyncio.create_task(_beat(folder)),
+        asyncio.create_task(Telemetry(folder.telemetry, lab.is_busy).run()),
+    ]
+    _end_on_signals(lab)
+    try:
+        return await _run_to_the_end(lab, folder)
+    finally:
+        for task in background:
+            task.cancel()
+        await server.stop()
+        journal.close()
+        lock.release()
+
+
+async def _run_to_the_end(lab: Lab, folder: Session) -> int:
+    """Run the night; an end in order leaves no `lab.json`, any other leaves it as a sign."""
+    try:
+        end = await lab.run()
+    except RepositoryError as error:
+        log.error("%s", error)  # noqa: TRY400
+        lab.record(events.LabStopped(at=time.time(), reason=str(error), trouble=True))
+        folder.lab_file.unlink(missing_ok=True)
+        return 1
+    except OSError as error:
+        sentence = _disk_sentence(folder, error)
+        log.exception("%s", sentence)
+        with contextlib.suppress(OSError):
+            lab.record(events.LabStopped(at=time.time(), reason=sentence, trouble=True))
+        return 1
+    log.info("ended: %s", end.reason)
+    folder.lab_file.unlink(missing_ok=True)
+    return 0
+
+
+def _record_start(lab: Lab, tools: Tools, launch: Launch, note: str | None) -> None:
+    now = time.time()
+    if not lab.state.session_id:
+        lab.record(
+            events.SessionStarted(
+                at=now,
+                tag=tools.session.tag,
+                session_id=uuid.uuid4().hex,
+                repository=launch.repository,
+                base_commit=tools.repository.head(),
+            )
+        )
+    lab.record(
+        events.LabStarted(
+            at=now,
+            pid=os.getpid(),
+            version=__version__,
+            agent=tools.agent.name,
+            model=tools.agent.model,
+            approval=tools.settings.approval.mode,
+            budget_s=tools.budget_s,
+            hardware=launch.hardware,
+            data=launch.data,
+            limits=tools.limits.described(),
+        )
+    )
+    if note:
+        lab.record(events.Notice(at=now, level=Level.INFO, text=note))
+
+
+async def _take_over_runs(folder: Session) -> int:
+    """Wait until nothing is left of an earlier lab's run, and return the lock that shows it.
+
+    Every supervisor keeps a copy of the lock open, so that two trainings never share a device.
+
+    Raises:
+        SessionError: a run could not be cleared in time.
+    """
+    lock = os.open(folder.folder / "run.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC)
+    until = time.monotonic() + CLEARING_LIMIT_S
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > until:
+                raise SessionError(
+                    f"A run that an earlier lab of session {folder.tag} started is still there "
+                    f"after {CLEARING_LIMIT_S:g} s. Look for its processes with: "
+                    f"pgrep -af {folder.folder}"
+                ) from None
+            await asyncio.sleep(0.05)
+        else:
+            return lock
+
+
+async def _beat(folder: Session) -> None:
+    """Touch `lab.json` at every interval: whoever watches sees that this loop turns."""
+    while True:
+        await asyncio.sleep(session.HEARTBEAT_INTERVAL_S)
+        with contextlib.suppress(OSError):
+            os.utime(folder.lab_file)
+
+
+def _end_on_signals(lab: Lab) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, lab.interrupt, f"the lab got {number.name}")
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+
+def _answer_launcher(*, ok: bool, detail: str) -> None:
+    """Tell the launcher, once, how the start went; then standard output joins the log."""
+    with contextlib.suppress(OSError):
+        os.write(1, json.dumps({"ok": ok, "detail": detail}).encode() + b"\n")
+        os.dup2(2, 1)
+
+
+def _disk_sentence(folder: Session, error: OSError) -> str:
+    return (
+        f"The lab had to stop: {error.strerror or error} ({error.filename or folder.folder}). "
+        "Every finished experiment is safe. Make room on the disk, then go on with: "
+        f"autoresearch run --tag {folder.tag}"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,111 @@
+"""Checks what a night needs, and says how to mend what is missing."""
+
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from autoresearch_tui import session as sessions
+from autoresearch_tui.agents import catalogue
+from autoresearch_tui.lab import launcher
+from autoresearch_tui.lab.repository import TRAIN_FILE
+from autoresearch_tui.session import SessionError
+from autoresearch_tui.settings import Settings
+
+DISK_WANTED_GB = 5.0
+GB = 1e9
+
+
+class Grade(StrEnum):
+    """How a check went."""
+
+    OK = "ok"
+    NOTE = "note"
+    FAIL = "FAIL"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the examination."""
+
+    grade: Grade
+    subject: str
+    sentence: str
+
+
+def examine(repository: Path, settings: Settings, environ: Mapping[str, str]) -> list[Finding]:
+    """Return the findings for a folder that holds `train.py`."""
+    findings = list(_repository(repository))
+    findings += _machine(repository, settings)
+    findings += [_agent(settings, environ), _disk(repository)]
+    return findings
+
+
+def _repository(repository: Path) -> Iterator[Finding]:
+    try:
+        git = sessions.git_directory(repository)
+        yield Finding(Grade.OK, "repository", f"experiments are kept in {git}")
+    except SessionError as error:
+        yield Finding(Grade.FAIL, "repository", str(error))
+    try:
+        launcher.check_train_file(repository / TRAIN_FILE)
+        yield Finding(Grade.OK, TRAIN_FILE, "it offers build_model() and main()")
+    except SessionError as error:
+        yield Finding(Grade.FAIL, TRAIN_FILE, str(error))
+    program = repository / "program.md"
+    if program.is_file():
+        yield Finding(Grade.OK, program.name, "the agents get it as their direction")
+    else:
+        sentence = "there is none: agents get no direction; write your goals into it"
+        yield Finding(Grade.NOTE, program.name, sentence)
+
+
+def _machine(repository: Path, settings: Settings) -> Iterator[Finding]:
+    prepare = repository / launcher.PREPARE_FILE
+    if not prepare.is_file():
+        sentence = f"there is no {prepare}: data and evaluation come from it"
+        yield Finding(Grade.FAIL, prepare.name, sentence)
+        return
+    try:
+        found = launcher.describe(prepare, settings)
+    except SessionError as error:
+        yield Finding(Grade.FAIL, prepare.name, str(error))
+        return
+    name = found["gpu"] or found["cpu"]
+    budget_s = settings.run.budget_s or launcher.BUDGET_S[settings.run.device or found["device"]]
+    sentence = (
+        f"{found['device']}: {name}, {found['cores']} cores, torch {found['torch']}; "
+        f"{budget_s:g} s an experiment"
+    )
+    yield Finding(Grade.OK, "machine", sentence)
+    data = found["data"]
+    if data is None:
+        sentence = f"{settings.data.name} is not prepared yet; `autoresearch run` prepares it"
+        yield Finding(Grade.NOTE, "data", sentence)
+    else:
+        sentence = f"{data['name']}/{data['profile']}, fingerprint {data['fingerprint']}"
+        yield Finding(Grade.OK, "data", sentence)
+
+
+def _agent(settings: Settings, environ: Mapping[str, str]) -> Finding:
+    try:
+        choice = catalogue.choose(
+            settings.agent.kind,
+            environ=environ,
+            model=settings.agent.model,
+            base_url=settings.agent.base_url,
+        )
+    except catalogue.UnknownAgentError as error:
+        return Finding(Grade.FAIL, "agent", str(error))
+    grade = Grade.NOTE if choice.notice else Grade.OK
+    named = " ".join(filter(None, (choice.agent.name, choice.agent.model)))
+    return Finding(grade, "agent", choice.notice or named)
+
+
+def _disk(repository: Path) -> Finding:
+    free_gb = shutil.disk_usage(repository).free / GB
+    if free_gb < DISK_WANTED_GB:
+        sentence = f"{free_gb:.1f} GB are free; make room for {DISK_WANTED_GB:g} GB before a night"
+        return Finding(Grade.FAIL, "disk", sentence)
+    return Finding(Grade.OK, "disk", f"{free_gb:.0f} GB are free")

@@ -1,0 +1,49 @@
+"""The verdict on an experiment: a pure function of what was measured."""
+
+import math
+from dataclasses import dataclass
+
+from autoresearch_tui.record.events import RunOutcome, Status
+from autoresearch_tui.record.state import Experiment
+
+STATUS_OF_OUTCOME = {
+    RunOutcome.CRASH: Status.CRASH,
+    RunOutcome.TIMEOUT: Status.TIMEOUT,
+    RunOutcome.INVALID: Status.INVALID,
+    RunOutcome.KILLED: Status.KILLED,
+}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What becomes of an experiment, and why."""
+
+    status: Status
+    reason: str
+    val_bpb: float | None = None
+    change: float | None = None
+
+
+def judge(experiment: Experiment, incumbent: Experiment | None) -> Verdict:
+    """Return the verdict on an experiment that was rejected, or whose run ended.
+
+    It is kept when its `val_bpb` is finite, greater than zero and lower than the incumbent's; the
+    baseline, which has no incumbent to beat, when it is finite and greater than zero.
+    """
+    if experiment.status is Status.REJECTED:
+        return Verdict(Status.REJECTED, experiment.reason)
+    run = experiment.last_run
+    if run is not None and run.outcome is not None and run.outcome in STATUS_OF_OUTCOME:
+        return Verdict(STATUS_OF_OUTCOME[RunOutcome(run.outcome)], run.reason)
+    val_bpb = experiment.val_bpb
+    if not experiment.valid:
+        return Verdict(Status.INVALID, experiment.reason or "the evaluator gave no reason")
+    if val_bpb is None or not math.isfinite(val_bpb) or val_bpb <= 0:
+        return Verdict(Status.INVALID, f"a val_bpb of {val_bpb} is no measurement")
+    if incumbent is None or incumbent.val_bpb is None:
+        return Verdict(Status.KEEP, "the baseline", val_bpb)
+    change = val_bpb - incumbent.val_bpb
+    compared = f"{val_bpb:.6f} against {incumbent.val_bpb:.6f} of #{incumbent.number}"
+    if change < 0:
+        return Verdict(Status.KEEP, f"better: {compared}", val_bpb, change)
+    return Verdict(Status.DISCARD, f"no better: {compared}", val_bpb, change)

@@ -1,0 +1,236 @@
+"""Prepares a session, and starts its lab as a process of its own."""
+
+import ast
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import psutil
+
+from autoresearch_tui import session as sessions
+from autoresearch_tui import settings as settings_file
+from autoresearch_tui.lab.repository import TRAIN_FILE, ExperimentRepository
+from autoresearch_tui.record.events import DataSet, Hardware
+from autoresearch_tui.record.fold import fold
+from autoresearch_tui.record.journal import JournalReader
+from autoresearch_tui.record.state import SessionState
+from autoresearch_tui.session import LabLife, Session, SessionError
+from autoresearch_tui.settings import Settings
+
+PREPARE_FILE = "prepare.py"
+BUDGET_S = {"cuda": 300.0, "mps": 20.0, "cpu": 20.0}
+CONTRACT = ("build_model", "main")
+LOG_TAIL_BYTES = 4096
+
+
+class Launch(msgspec.Struct, frozen=True, kw_only=True):
+    """What the launcher found out, for the lab that it starts (`launch.json`)."""
+
+    repository: str
+    hardware: Hardware
+    data: DataSet
+    data_folder: str
+    budget_s: float
+
+
+def choose_session(repository: Path, tag: str | None, *, new: bool) -> Session:
+    """Return the session to run: the named one, a new one, or the one used last.
+
+    Raises:
+        SessionError: the name will not do, or there is no repository.
+    """
+    if tag is not None:
+        chosen = sessions.named(repository, tag)
+        if new and chosen.journal.exists():
+            raise SessionError(
+                f"Session {tag} exists already. Go on with it by leaving out --new, "
+                "or choose another name."
+            )
+        return chosen
+    known = sessions.sessions(repository)
+    if known and not new:
+        return known[-1]
+    return sessions.named(repository, sessions.fresh_tag(repository, time.localtime()))
+
+
+def launch(repository: Path, session: Session, settings: Settings) -> None:
+    """Start the lab of a session, and return once it says that it runs.
+
+    Raises:
+        SessionError: it can not be started, or another one runs; nothing was lost.
+        RepositoryError: git holds something of that name which is not this session's.
+    """
+    if sessions.lab_life(session) in (LabLife.ALIVE, LabLife.SILENT):
+        raise SessionError(
+            f"Session {session.tag} is already running. "
+            f"Watch it with: autoresearch attach --tag {session.tag}"
+        )
+    state = fold(JournalReader(session.journal).read())
+    if state.incumbent is None:
+        check_train_file(repository / TRAIN_FILE)
+    if not state.session_id:
+        ExperimentRepository(repository, session.tag).check_unused()
+    session.pristine.mkdir(parents=True, exist_ok=True)
+    if not session.prepare.exists():
+        _copy_prepare(repository, session)
+    description = _describe_prepared(session, settings)
+    found = _launch_of(repository, description, settings, state)
+    check_comparable(session, state, found)
+    settings_file.write(session.settings, settings)
+    session.launch.write_bytes(msgspec.json.encode(found))
+    _start(session)
+
+
+def check_train_file(path: Path) -> None:
+    """Raise a `SessionError` where a file can not be a baseline."""
+    try:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise SessionError(
+            f"There is no {path}. Run in the folder that holds the train.py to improve."
+        ) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise SessionError(f"{path} can not be read: {error}.") from error
+    except (SyntaxError, ValueError) as error:
+        raise SessionError(
+            f"{path} is not valid Python, so it can not be a baseline: {error}."
+        ) from error
+    defined = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+    missing = [name for name in CONTRACT if name not in defined]
+    if missing:
+        functions = " and ".join(f"{name}()" for name in missing)
+        raise SessionError(
+            f"{path} defines no {functions}. A training script offers build_model(), which "
+            "returns the module that is measured, and main(), which trains it; "
+            "docs/contract.md shows both."
+        )
+
+
+def check_comparable(session: Session, state: SessionState, found: Launch) -> None:
+    """Raise a `SessionError` where new results would not compare with the session's old ones."""
+    if state.data is None or state.hardware is None:
+        return
+    differences = [
+        ("data", state.data.fingerprint, found.data.fingerprint),
+        ("device", state.hardware.device, found.hardware.device),
+        ("budget", f"{state.budget_s:g} s", f"{found.budget_s:g} s"),
+    ]
+    for what, before, now in differences:
+        if before != now:
+            raise SessionError(
+                f"Session {session.tag} was measured with {what} {before}, and this start would "
+                f"use {now}: results would not compare. Begin another session with: "
+                "autoresearch run --new"
+            )
+
+
+def describe(prepare: Path, settings: Settings) -> dict[str, Any]:
+    """Return what `prepare.py describe` says of this machine and of the prepared data.
+
+    Raises:
+        SessionError: it does not know that command, or failed.
+    """
+    done = subprocess.run(
+        [*_prepare_command(prepare, "describe"), *_data_flags(settings)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    try:
+        description = json.loads(done.stdout)
+    except ValueError:
+        description = None
+    if done.returncode or not isinstance(description, dict):
+        last = done.stderr.strip().rpartition("\n")[2]
+        raise SessionError(f"`python {prepare} describe` failed: {last or 'it said nothing'}")
+    return description
+
+
+def _describe_prepared(session: Session, settings: Settings) -> dict[str, Any]:
+    """Describe the machine; data that is not prepared is prepared now, before the user's eyes."""
+    description = describe(session.prepare, settings)
+    if description["data"] is None:
+        done = subprocess.run(
+            [*_prepare_command(session.prepare), *_data_flags(settings)], check=False
+        )
+        if done.returncode:
+            raise SessionError(
+                f"The data set {settings.data.name} could not be prepared; the lines above say why."
+            )
+        description = describe(session.prepare, settings)
+    return description
+
+
+def _prepare_command(prepare: Path, *arguments: str) -> list[str]:
+    return [sys.executable, str(prepare), *arguments]
+
+
+def _data_flags(settings: Settings) -> list[str]:
+    flags = ["--data", settings.data.name]
+    if settings.data.profile is not None:
+        flags += ["--profile", settings.data.profile]
+    return flags
+
+
+def _launch_of(
+    repository: Path, description: dict[str, Any], settings: Settings, state: SessionState
+) -> Launch:
+    data = description["data"]
+    device = settings.run.device or description["device"]
+    return Launch(
+        repository=str(repository.resolve()),
+        hardware=Hardware(
+            device=device,
+            name=description["gpu"] or description["cpu"],
+            cores=description["cores"],
+            memory_mb=psutil.virtual_memory().total >> 20,
+            torch=description["torch"],
+            python=description["python"],
+            host=os.uname().nodename,
+        ),
+        data=DataSet(name=data["name"], profile=data["profile"], fingerprint=data["fingerprint"]),
+        data_folder=data["folder"],
+        budget_s=settings.run.budget_s or state.budget_s or BUDGET_S[device],
+    )
+
+
+def _copy_prepare(repository: Path, session: Session) -> None:
+    try:
+        shutil.copyfile(repository / PREPARE_FILE, session.prepare)
+    except OSError as error:
+        raise SessionError(
+            f"{repository / PREPARE_FILE} can not be read ({error.strerror}). Data and evaluation "
+            "come from it, so it has to lie beside train.py."
+        ) from error
+
+
+def _start(session: Session) -> None:
+    """Start the process and wait for its word."""
+    with session.lab_log.open("ab") as lab_log:
+        log_start = lab_log.tell()
+        process = subprocess.Popen(
+            [sys.executable, "-m", "autoresearch_tui.lab.daemon", str(session.folder)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=lab_log,
+            start_new_session=True,
+            cwd="/",
+        )
+    assert process.stdout is not None
+    with process.stdout as answers:
+        line = answers.readline()
+    if not line:
+        process.wait()
+        with session.lab_log.open("rb") as written:
+            written.seek(max(log_start, session.lab_log.stat().st_size - LOG_TAIL_BYTES))
+            said = written.read().decode(errors="replace").strip()
+        raise SessionError(f"The lab ended before it ran. {session.lab_log} says:\n{said}")
+    answer = json.loads(line)
+    if not answer["ok"]:
+        raise SessionError(answer["detail"])

@@ -1,0 +1,123 @@
+"""What the lab writes for people and upstream's tools: commit messages, diffs, `results.tsv`."""
+
+import textwrap
+from pathlib import Path
+
+import pygit2
+
+from autoresearch_tui import __version__
+from autoresearch_tui.lab.judge import Verdict
+from autoresearch_tui.lab.repository import TRAIN_FILE
+from autoresearch_tui.record.events import Hardware, Status
+from autoresearch_tui.record.state import Experiment, SessionState
+
+MESSAGE_COLUMNS = 72
+RESULTS_HEADER = "commit\tval_bpb\tmemory_gb\tstatus\tdescription"
+UPSTREAM_STATUS = {
+    Status.KEEP: "keep",
+    Status.CRASH: "crash",
+    Status.TIMEOUT: "crash",
+    Status.INVALID: "crash",
+}
+
+
+def proposal_message(number: int, title: str, hypothesis: str) -> str:
+    """Return the message of a commit that waits for its verdict."""
+    return f"{number:04d} proposed: {one_line(title)}\n\n{_wrapped(hypothesis)}\n"
+
+
+def verdict_message(state: SessionState, experiment: Experiment, verdict: Verdict) -> str:
+    """Return the message of an experiment's last commit, a page of a lab notebook."""
+    subject = f"{experiment.number:04d} {verdict.status}: {one_line(experiment.title)}"
+    if verdict.val_bpb is not None:
+        subject += f" ({verdict.val_bpb:.6f}{_milli(verdict.change)})"
+    paragraphs = [subject, _wrapped(experiment.hypothesis), _wrapped(_sentence(verdict.reason))]
+    trailers = "\n".join(f"{key}: {value}" for key, value in _trailers(state, experiment, verdict))
+    return "\n\n".join([part for part in paragraphs if part] + [trailers]) + "\n"
+
+
+def _trailers(
+    state: SessionState, experiment: Experiment, verdict: Verdict
+) -> list[tuple[str, str]]:
+    trailers = [
+        ("Experiment", f"{state.tag}/{experiment.number:04d}"),
+        ("Status", str(verdict.status)),
+        ("Hypothesis", one_line(experiment.hypothesis)),
+        ("Agent", " ".join(filter(None, (experiment.agent, experiment.model)))),
+    ]
+    if verdict.val_bpb is not None:
+        trailers.append(("Val-Bpb", f"{verdict.val_bpb:.6f} {experiment.standing}"))
+    if verdict.change is not None:
+        trailers.append(("Measured-Change", f"{verdict.change:+.6f}"))
+    if experiment.expected_change is not None:
+        trailers.append(("Expected-Change", f"{experiment.expected_change:+.6f}"))
+    if run := experiment.last_run:
+        trailers += [
+            ("Seed", str(run.seed)),
+            ("Budget", f"{run.budget_s:g} s"),
+            ("Trained", f"{run.trained_s:.2f} s, {run.steps} steps, {run.tokens} tokens"),
+        ]
+    if state.data is not None:
+        trailers.append(
+            ("Data", f"{state.data.name}/{state.data.profile} {state.data.fingerprint}")
+        )
+    if machine := state.hardware:
+        trailers += [
+            ("Hardware", f"{machine.device}, {machine.name}, {machine.cores} cores"),
+            ("Versions", _versions(machine)),
+        ]
+    return [(key, value) for key, value in trailers if value]
+
+
+def _versions(machine: Hardware) -> str:
+    return f"autoresearch {__version__}, torch {machine.torch}, Python {machine.python}"
+
+
+def unified_diff(old: str, new: str) -> str:
+    """Return the change between two versions of `train.py`; empty where there is none."""
+    patch = pygit2.Patch.create_from(old, new, TRAIN_FILE, TRAIN_FILE)
+    return patch.text or ""
+
+
+def changed_lines(diff: str) -> tuple[int, int]:
+    """Return how many lines a unified diff adds and removes."""
+    lines = [line for line in diff.splitlines() if not line.startswith(("+++ ", "--- "))]
+    added = sum(line.startswith("+") for line in lines)
+    return added, sum(line.startswith("-") for line in lines)
+
+
+def write_results(path: Path, state: SessionState) -> None:
+    """Write upstream's table of the judged experiments, whole, from the state."""
+    rows = [RESULTS_HEADER]
+    rows += [_row(experiment) for experiment in state.experiments.values() if experiment.status]
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text("\n".join(rows) + "\n", encoding="utf-8")
+    temporary.replace(path)
+
+
+def _row(experiment: Experiment) -> str:
+    assert experiment.status is not None
+    status = UPSTREAM_STATUS.get(experiment.status, "discard")
+    run = experiment.last_run
+    memory_gb = run.peak_memory_mb / 1024 if run and status != "crash" else 0.0
+    val_bpb = experiment.val_bpb or 0.0
+    title = one_line(experiment.title)
+    return f"{experiment.commit[:7]}\t{val_bpb:.6f}\t{memory_gb:.1f}\t{status}\t{title}"
+
+
+def one_line(text: str) -> str:
+    """Return the text with every run of white space, and so every line's end, as one blank."""
+    return " ".join(text.split())
+
+
+def _sentence(reason: str) -> str:
+    reason = one_line(reason)
+    return reason[:1].upper() + reason[1:] + "." * (not reason.endswith((".", "!", "?")))
+
+
+def _wrapped(text: str) -> str:
+    return "\n".join(textwrap.wrap(one_line(text), MESSAGE_COLUMNS))
+
+
+def _milli(change: float | None) -> str:
+    return "" if change is None else f", {1000 * change:+.2f} mbpb"

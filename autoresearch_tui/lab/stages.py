@@ -1,0 +1,205 @@
+"""The two jobs of an experiment, training and evaluation: their folders, environments, results.
+
+experiments/0042/            train.py  change.diff  output.log  evaluation.log
+experiments/0042/run/        all that the training process may write to
+experiments/0042/evaluation/ what the evaluator reads: written by the lab but for the weights
+"""
+
+import hashlib
+import os
+import shutil
+import stat
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import psutil
+
+from autoresearch_tui.executors.base import Ended, Job, Trial
+from autoresearch_tui.executors.local import child_environment
+from autoresearch_tui.record.events import RunOutcome
+from autoresearch_tui.session import Session
+
+WEIGHTS = "weights.safetensors"
+SEED_BITS = 63
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What `prepare.py describe` said of this machine, as the jobs need it."""
+
+    device: str
+    data_folder: Path
+
+
+class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
+    """The evaluator's answer."""
+
+    valid: bool
+    reason: str | None = None
+    val_bpb: float | None = None
+    seconds: float = 0.0
+
+
+class _TrialFile(msgspec.Struct, frozen=True, kw_only=True):
+    """The contents of `trial.json`."""
+
+    data: str
+    device: str
+    seed: int
+    budget_s: float | None
+    budget_tokens: int | None = None
+
+
+def seed(session_id: str, experiment: int, replicate: int) -> int:
+    """Return the seed of a run: nobody chooses it, and it is the same whenever it is asked for."""
+    digest = hashlib.sha256(f"{session_id}/{experiment}/{replicate}".encode()).digest()
+    return int.from_bytes(digest[:8]) >> (64 - SEED_BITS)
+
+
+def thread_count() -> int:
+    """Return how many threads a run gets that has the machine to itself."""
+    usable = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+    return max(1, min(usable, psutil.cpu_count(logical=False) or usable))
+
+
+def training_job(
+    session: Session,
+    machine: Machine,
+    number: int,
+    train: str,
+    run_seed: int,
+    budget_s: float,
+    startup_limit_s: float,
+) -> Job:
+    """Return the job that trains an experiment, its folder made afresh."""
+    folder = session.run_folder(number)
+    _fresh_folder(folder)
+    _write_inputs(folder, machine, train, run_seed, budget_s)
+    return Job(
+        command=(sys.executable, "train.py"),
+        folder=folder,
+        environment=_environment(session, folder),
+        output=session.output(number),
+        limit_s=startup_limit_s,
+        trial=Trial(rows=machine.data_folder / "train.rows", budget_s=budget_s),
+    )
+
+
+def evaluation_job(
+    session: Session,
+    machine: Machine,
+    number: int,
+    train: str,
+    run_seed: int,
+    budget_s: float,
+    limit_s: float,
+) -> Job | None:
+    """Return the job that scores an experiment's weights; none where the weights are gone.
+
+    Code and settings are written again: the training process could have changed its own copies.
+    """
+    folder = session.experiment(number) / "evaluation"
+    folder.mkdir(exist_ok=True)
+    trained = session.run_folder(number) / WEIGHTS
+    if _is_regular_file(trained):
+        trained.replace(folder / WEIGHTS)
+    if not _is_regular_file(folder / WEIGHTS):
+        return None
+    _write_inputs(folder, machine, train, run_seed, budget_s)
+    answer = _answer_file(session, number)
+    answer.unlink(missing_ok=True)
+    return Job(
+        command=(
+            sys.executable,
+            str(session.prepare),
+            "evaluate",
+            str(folder),
+            "--out",
+            str(answer),
+        ),
+        folder=folder,
+        environment=_environment(session, folder),
+        output=session.experiment(number) / "evaluation.log",
+        limit_s=limit_s,
+    )
+
+
+def read_evaluation(session: Session, number: int, ended: Ended) -> Evaluation:
+    """Return what the evaluator found; one that found nothing makes the result invalid."""
+    if ended.outcome is RunOutcome.TRAINED:
+        try:
+            return msgspec.json.decode(_answer_file(session, number).read_bytes(), type=Evaluation)
+        except (OSError, msgspec.DecodeError) as error:
+            return Evaluation(
+                valid=False, reason=f"the evaluator's answer can not be read: {error}"
+            )
+    log = session.experiment(number) / "evaluation.log"
+    return Evaluation(valid=False, reason=f"the evaluation failed: {explain(ended, log)}")
+
+
+def explain(ended: Ended, output: Path) -> str:
+    """Return why a job failed: what its supervisor saw, and the last line that it printed."""
+    if ended.outcome is not RunOutcome.CRASH:
+        return ended.reason
+    last = last_lines(output, 1).strip()
+    return f"{ended.reason}: {last}" if last else ended.reason
+
+
+def last_lines(path: Path, count: int, limit_bytes: int = 16_384) -> str:
+    """Return the last lines of a file that are not blank; none of a file that is not there."""
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - limit_bytes))
+            text = file.read().decode(errors="replace").replace("\r", "\n")
+    except FileNotFoundError:
+        return ""
+    return "\n".join([line for line in text.splitlines() if line.strip()][-count:])
+
+
+def drop_weights(session: Session, number: int) -> None:
+    """Free the space of what was judged."""
+    (session.experiment(number) / "evaluation" / WEIGHTS).unlink(missing_ok=True)
+    (session.run_folder(number) / WEIGHTS).unlink(missing_ok=True)
+
+
+def _answer_file(session: Session, number: int) -> Path:
+    return session.experiment(number) / "verdict.json"
+
+
+def _fresh_folder(folder: Path) -> None:
+    if folder.exists():
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True)
+
+
+def _write_inputs(
+    folder: Path, machine: Machine, train: str, run_seed: int, budget_s: float
+) -> None:
+    trial = _TrialFile(
+        data=str(machine.data_folder), device=machine.device, seed=run_seed, budget_s=budget_s
+    )
+    (folder / "train.py").write_text(train, encoding="utf-8")
+    (folder / "trial.json").write_bytes(msgspec.json.encode(trial))
+
+
+def _environment(session: Session, folder: Path) -> dict[str, str]:
+    environment = child_environment(os.environ)
+    threads = str(thread_count())
+    environment |= {name: environment.get(name, threads) for name in THREAD_VARIABLES}
+    return environment | {
+        "AUTORESEARCH_RUN_DIR": str(folder),
+        "PYTHONPATH": str(session.pristine),
+        "PYTHONUNBUFFERED": "1",
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+
+
+def _is_regular_file(path: Path) -> bool:
+    """Return whether a path is a file and no link, which could point at anything."""
+    try:
+        return stat.S_ISREG(path.lstat().st_mode)
+    except FileNotFoundError:
+        return False

@@ -1,0 +1,354 @@
+"""The facts of a session: everything that a viewer, the report or a resuming lab can know.
+
+A fact is one JSON object on one line of `journal.jsonl`, with its `kind`, its version `v` and the
+moment `at` (seconds since the epoch). Facts are only ever added to: a new field gets a default, a
+changed meaning gets a new kind, so a journal of any age is read for ever. Of a kind that this
+version does not know, `decode` makes an `UnknownFact`.
+
+Losses are in bits per byte, durations in seconds, memory in MiB. A change of `val_bpb` is the
+experiment's minus its parent's: negative is better.
+"""
+
+from enum import StrEnum
+
+import msgspec
+
+FACT_VERSION = 1
+
+
+class Status(StrEnum):
+    """How an experiment ended."""
+
+    KEEP = "keep"
+    DISCARD = "discard"
+    CRASH = "crash"
+    TIMEOUT = "timeout"
+    PRUNED = "pruned"
+    INVALID = "invalid"
+    REJECTED = "rejected"
+    DUPLICATE = "duplicate"
+    KILLED = "killed"
+    SKIPPED = "skipped"
+
+
+class RunOutcome(StrEnum):
+    """How one training run ended, before its result is evaluated."""
+
+    TRAINED = "trained"
+    CRASH = "crash"
+    TIMEOUT = "timeout"
+    INVALID = "invalid"
+    KILLED = "killed"
+    INTERRUPTED = "interrupted"
+
+
+class Standing(StrEnum):
+    """Who computed a metric: our evaluator, or the training script itself."""
+
+    MEASURED = "measured"
+    REPORTED = "reported"
+
+
+class ApprovalMode(StrEnum):
+    """Whether an edit runs at once or waits for a person."""
+
+    AUTO = "auto"
+    ASK = "ask"
+
+
+class Level(StrEnum):
+    """How much a notice matters."""
+
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class Hardware(msgspec.Struct, frozen=True, kw_only=True):
+    """The machine that the numbers of a session belong to."""
+
+    device: str
+    """`cpu`, `mps` or `cuda`."""
+    name: str
+    cores: int
+    memory_mb: int
+    torch: str
+    python: str
+    host: str
+
+
+class DataSet(msgspec.Struct, frozen=True, kw_only=True):
+    """The prepared data; results of two fingerprints are never compared."""
+
+    name: str
+    profile: str
+    fingerprint: str
+
+
+class Usage(msgspec.Struct, frozen=True, kw_only=True):
+    """What one proposal cost; tokens are zero for agents that use none."""
+
+    seconds: float = 0.0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cache_read_tokens: int = 0
+    cache_write_tokens: int = 0
+
+
+class Fact(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind"):
+    """One thing that happened at one moment."""
+
+    at: float
+    v: int = FACT_VERSION
+
+
+class SessionStarted(Fact, frozen=True, kw_only=True, tag="session_started"):
+    """A night began on a repository."""
+
+    tag: str
+    session_id: str
+    repository: str
+    base_commit: str | None
+    """The user's HEAD at that moment; none in a repository without commits."""
+
+
+class LabStarted(Fact, frozen=True, kw_only=True, tag="lab_started"):
+    """A lab process took the session up, for the first time or again."""
+
+    pid: int
+    version: str
+    agent: str
+    model: str | None
+    approval: ApprovalMode
+    budget_s: float
+    hardware: Hardware
+    data: DataSet
+    limits: dict[str, str] = {}
+
+
+class LabStopped(Fact, frozen=True, kw_only=True, tag="lab_stopped"):
+    """The lab ended in order, and why."""
+
+    reason: str
+    finished: bool = False
+    """Whether a limit ended the session, rather than a person or a fault."""
+    trouble: bool = False
+    """Whether it could not go on, and a person has to mend something."""
+
+
+class Proposed(Fact, frozen=True, kw_only=True, tag="proposed"):
+    """An agent's edit of `train.py`, already stored as a git commit."""
+
+    experiment: int
+    parent: int | None
+    """The experiment whose `train.py` was edited; none for the baseline."""
+    commit: str
+    title: str
+    hypothesis: str
+    expected_change: float | None
+    agent: str
+    model: str | None = None
+    lines_added: int = 0
+    lines_removed: int = 0
+    usage: Usage = Usage()
+
+
+class ProposalStarted(Fact, frozen=True, kw_only=True, tag="proposal_started"):
+    """An agent was asked for the next experiment."""
+
+    experiment: int
+    agent: str
+    steering: list[str] = []
+    """The human's sentences that this proposal was given."""
+
+
+class ProposalFailed(Fact, frozen=True, kw_only=True, tag="proposal_failed"):
+    """An agent did not come up with an edit that can run."""
+
+    experiment: int
+    agent: str
+    reason: str
+    usage: Usage = Usage()
+
+
+class ApprovalRequested(Fact, frozen=True, kw_only=True, tag="approval_requested"):
+    """An experiment waits for a person."""
+
+    experiment: int
+
+
+class Approved(Fact, frozen=True, kw_only=True, tag="approved"):
+    """A person, or the policy for absence, let an experiment run."""
+
+    experiment: int
+    by: str
+
+
+class Rejected(Fact, frozen=True, kw_only=True, tag="rejected"):
+    """A person, or the policy for absence, refused an experiment."""
+
+    experiment: int
+    by: str
+    reason: str
+
+
+class RunStarted(Fact, frozen=True, kw_only=True, tag="run_started"):
+    """A training process was launched; its clock does not run yet."""
+
+    experiment: int
+    replicate: int
+    seed: int
+    pid: int
+    threads: int
+    budget_s: float
+
+
+class ClockStarted(Fact, frozen=True, kw_only=True, tag="clock_started"):
+    """The training process got its rows, and its budget began."""
+
+    experiment: int
+    replicate: int
+    startup_s: float
+
+
+class RunEnded(Fact, frozen=True, kw_only=True, tag="run_ended"):
+    """A training process is gone, and all that it had started."""
+
+    experiment: int
+    replicate: int
+    outcome: RunOutcome
+    reason: str
+    trained_s: float = 0.0
+    overrun_s: float = 0.0
+    tokens: int = 0
+    steps: int = 0
+    peak_memory_mb: int = 0
+    exit_code: int | None = None
+
+
+class Evaluated(Fact, frozen=True, kw_only=True, tag="evaluated"):
+    """A separate process scored the weights of a run."""
+
+    experiment: int
+    replicate: int
+    valid: bool
+    reason: str | None
+    val_bpb: float | None
+    standing: Standing = Standing.MEASURED
+    seconds: float = 0.0
+
+
+class Judged(Fact, frozen=True, kw_only=True, tag="judged"):
+    """The verdict; a kept experiment is the incumbent from here on."""
+
+    experiment: int
+    status: Status
+    reason: str
+    commit: str
+    val_bpb: float | None = None
+    change: float | None = None
+
+
+class AgentChanged(Fact, frozen=True, kw_only=True, tag="agent_changed"):
+    """Another agent proposes from here on, and why."""
+
+    agent: str
+    model: str | None
+    reason: str
+
+
+class Paused(Fact, frozen=True, kw_only=True, tag="paused"):
+    """Nothing new starts until the session is resumed."""
+
+    by: str
+
+
+class Resumed(Fact, frozen=True, kw_only=True, tag="resumed"):
+    """The session goes on."""
+
+    by: str
+
+
+class Steered(Fact, frozen=True, kw_only=True, tag="steered"):
+    """A person's sentence for the next proposal."""
+
+    by: str
+    text: str
+
+
+class KillRequested(Fact, frozen=True, kw_only=True, tag="kill_requested"):
+    """A person ended the run in flight."""
+
+    experiment: int
+    by: str
+
+
+class StopRequested(Fact, frozen=True, kw_only=True, tag="stop_requested"):
+    """A person ended the session; `now` interrupts the run in flight."""
+
+    by: str
+    now: bool = False
+
+
+class Notice(Fact, frozen=True, kw_only=True, tag="notice"):
+    """Something that a person should know, in a sentence."""
+
+    level: Level
+    text: str
+
+
+class UnknownFact(msgspec.Struct, frozen=True, kw_only=True):
+    """A fact of a kind that this version does not know; it changes nothing."""
+
+    kind: str
+    at: float
+
+
+KnownFact = (
+    SessionStarted
+    | LabStarted
+    | LabStopped
+    | ProposalStarted
+    | Proposed
+    | ProposalFailed
+    | ApprovalRequested
+    | Approved
+    | Rejected
+    | RunStarted
+    | ClockStarted
+    | RunEnded
+    | Evaluated
+    | Judged
+    | AgentChanged
+    | Paused
+    | Resumed
+    | Steered
+    | KillRequested
+    | StopRequested
+    | Notice
+)
+
+AnyFact = KnownFact | UnknownFact
+
+_decoder = msgspec.json.Decoder(KnownFact)
+_envelope_decoder = msgspec.json.Decoder(UnknownFact)
+_encoder = msgspec.json.Encoder()
+
+
+def encode(fact: KnownFact) -> bytes:
+    """Return the fact as one line of JSON, without the line's end."""
+    return _encoder.encode(fact)
+
+
+def decode(line: bytes) -> AnyFact:
+    """Return the fact that a line holds.
+
+    A known kind whose fields no longer fit (a newer version's meaning) is unknown too.
+
+    Raises:
+        msgspec.DecodeError: the line is no JSON object with a `kind` and an `at`, as a torn one.
+    """
+    try:
+        return _decoder.decode(line)
+    except msgspec.ValidationError:
+        return _envelope_decoder.decode(line)

@@ -1,0 +1,258 @@
+"""How each fact changes the state. Nothing here looks at a clock, a file or the machine."""
+
+from collections.abc import Iterable
+
+from autoresearch_tui.record import events
+from autoresearch_tui.record.events import AnyFact, RunOutcome, Status
+from autoresearch_tui.record.state import (
+    NOTICES_KEPT,
+    Activity,
+    Asking,
+    Experiment,
+    Phase,
+    Run,
+    SessionState,
+    Steering,
+)
+
+
+def fold(facts: Iterable[AnyFact]) -> SessionState:
+    """Return the state that the facts lead to."""
+    state = SessionState()
+    for fact in facts:
+        apply(state, fact)
+    return state
+
+
+def apply(state: SessionState, fact: AnyFact) -> None:
+    """Bring the state forward by one fact.
+
+    A fact about an experiment that the state does not hold (its own line was lost) changes
+    nothing but the time of the last fact.
+    """
+    state.facts += 1
+    state.last_fact_at = max(state.last_fact_at, fact.at)
+    try:
+        _change(state, fact)
+    except KeyError:
+        return
+    _account(state, fact.at)
+
+
+def _change(state: SessionState, fact: AnyFact) -> None:
+    match fact:
+        case events.SessionStarted():
+            state.tag = fact.tag
+            state.session_id = fact.session_id
+            state.repository = fact.repository
+            state.base_commit = fact.base_commit
+            state.started_at = fact.at
+        case events.LabStarted():
+            _start_lab(state, fact)
+        case events.LabStopped():
+            state.lab_pid = None
+            state.stop_reason = fact.reason
+            state.finished = fact.finished
+            state.trouble = fact.trouble
+            state.asking = None
+        case events.AgentChanged():
+            state.agent = fact.agent
+            state.model = fact.model
+            state.proposal_failures_in_a_row = 0
+        case events.Paused():
+            state.paused_by = fact.by
+        case events.Resumed():
+            state.paused_by = None
+        case events.StopRequested():
+            state.stop_requested = True
+        case events.Steered():
+            state.steering.append(Steering(fact.text, fact.by, fact.at))
+        case events.Notice():
+            state.notices.append(fact)
+            del state.notices[:-NOTICES_KEPT]
+        case events.KillRequested() | events.UnknownFact():
+            pass
+        case events.ProposalStarted() | events.Proposed() | events.ProposalFailed():
+            _propose(state, fact)
+        case _:
+            _change_experiment(state, fact)
+
+
+def _start_lab(state: SessionState, fact: events.LabStarted) -> None:
+    state.lab_pid = fact.pid
+    state.lab_started_at = fact.at
+    state.agent = fact.agent
+    state.model = fact.model
+    state.approval = fact.approval
+    state.budget_s = fact.budget_s
+    state.hardware = fact.hardware
+    state.data = fact.data
+    state.limits = fact.limits
+    state.stop_requested = False
+    state.stop_reason = ""
+    state.finished = False
+    state.trouble = False
+    # The agent of an earlier lab died with it.
+    state.asking = None
+    # Time without a lab belongs to no activity: the ledger starts anew at this fact.
+    state.activity = Activity.BETWEEN
+    state.activity_since = fact.at
+
+
+def _propose(
+    state: SessionState, fact: events.ProposalStarted | events.Proposed | events.ProposalFailed
+) -> None:
+    match fact:
+        case events.ProposalStarted():
+            state.asking = Asking(fact.experiment, fact.agent, fact.at)
+            given = list(fact.steering)
+            for steering in state.steering:
+                if steering.experiment is None and steering.text in given:
+                    given.remove(steering.text)
+                    steering.experiment = fact.experiment
+        case events.ProposalFailed():
+            state.asking = None
+            state.proposal_failures_in_a_row += 1
+        case events.Proposed():
+            state.asking = None
+            state.proposal_failures_in_a_row = 0
+            state.open_experiment = fact.experiment
+            state.experiments[fact.experiment] = Experiment(
+                number=fact.experiment,
+                parent=fact.parent,
+                commit=fact.commit,
+                title=fact.title,
+                hypothesis=fact.hypothesis,
+                expected_change=fact.expected_change,
+                agent=fact.agent,
+                model=fact.model,
+                lines_added=fact.lines_added,
+                lines_removed=fact.lines_removed,
+                usage=fact.usage,
+                proposed_at=fact.at,
+            )
+
+
+def _change_experiment(
+    state: SessionState,
+    fact: events.ApprovalRequested
+    | events.Approved
+    | events.Rejected
+    | events.RunStarted
+    | events.ClockStarted
+    | events.RunEnded
+    | events.Evaluated
+    | events.Judged,
+) -> None:
+    experiment = state.experiments[fact.experiment]
+    match fact:
+        case events.ApprovalRequested():
+            experiment.phase = Phase.WAITING_FOR_APPROVAL
+        case events.Approved():
+            experiment.phase = Phase.QUEUED
+            experiment.approved_by = fact.by
+        case events.Rejected():
+            experiment.phase = Phase.EVALUATED
+            experiment.status = Status.REJECTED
+            experiment.reason = fact.reason
+        case events.RunStarted():
+            experiment.phase = Phase.STARTING
+            experiment.runs.append(
+                Run(
+                    replicate=fact.replicate,
+                    seed=fact.seed,
+                    budget_s=fact.budget_s,
+                    started_at=fact.at,
+                    pid=fact.pid,
+                    threads=fact.threads,
+                )
+            )
+        case events.ClockStarted():
+            experiment.phase = Phase.TRAINING
+            if run := experiment.last_run:
+                run.clock_started_at = fact.at
+                run.startup_s = fact.startup_s
+        case events.RunEnded():
+            _end_run(experiment, fact)
+        case events.Evaluated():
+            experiment.phase = Phase.EVALUATED
+            experiment.valid = fact.valid
+            experiment.val_bpb = fact.val_bpb
+            experiment.standing = fact.standing
+            experiment.reason = fact.reason or ""
+            if run := experiment.last_run:
+                run.val_bpb = fact.val_bpb
+                run.evaluation_s = fact.seconds
+        case events.Judged():
+            _judge(state, experiment, fact)
+
+
+def _end_run(experiment: Experiment, fact: events.RunEnded) -> None:
+    if run := experiment.last_run:
+        run.ended_at = fact.at
+        run.outcome = fact.outcome
+        run.reason = fact.reason
+        run.trained_s = fact.trained_s
+        run.overrun_s = fact.overrun_s
+        run.tokens = fact.tokens
+        run.steps = fact.steps
+        run.peak_memory_mb = fact.peak_memory_mb
+        run.exit_code = fact.exit_code
+    match fact.outcome:
+        case RunOutcome.TRAINED:
+            experiment.phase = Phase.EVALUATING
+        case RunOutcome.INTERRUPTED:
+            experiment.phase = Phase.QUEUED
+        case _:
+            experiment.phase = Phase.EVALUATED
+            experiment.valid = False
+
+
+def _judge(state: SessionState, experiment: Experiment, fact: events.Judged) -> None:
+    experiment.phase = Phase.JUDGED
+    experiment.status = fact.status
+    experiment.reason = fact.reason
+    experiment.commit = fact.commit
+    experiment.val_bpb = fact.val_bpb
+    experiment.change = fact.change
+    experiment.judged_at = fact.at
+    state.status_counts[fact.status] = state.status_counts.get(fact.status, 0) + 1
+    if fact.status is Status.KEEP:
+        state.incumbent = experiment.number
+    if state.open_experiment == experiment.number:
+        state.open_experiment = None
+
+
+def _account(state: SessionState, at: float) -> None:
+    """Close the activity that a fact ended."""
+    activity = _activity(state)
+    if activity is state.activity:
+        return
+    if state.activity is not Activity.OFF:
+        # A clock set back must not take from what was already spent.
+        elapsed = max(0.0, at - state.activity_since)
+        state.ledger_s[state.activity] = state.ledger_s.get(state.activity, 0.0) + elapsed
+    state.activity = activity
+    state.activity_since = at
+
+
+def _activity(state: SessionState) -> Activity:
+    if state.lab_pid is None:
+        return Activity.OFF
+    if experiment := state.current:
+        match experiment.phase:
+            case Phase.STARTING:
+                return Activity.STARTING
+            case Phase.TRAINING:
+                return Activity.TRAINING
+            case Phase.EVALUATING:
+                return Activity.EVALUATING
+            case Phase.WAITING_FOR_APPROVAL:
+                return Activity.WAITING_FOR_HUMAN
+            case Phase.QUEUED if state.paused:
+                return Activity.PAUSED
+            case _:
+                return Activity.BETWEEN
+    if state.asking is not None:
+        return Activity.WAITING_FOR_AGENT
+    return Activity.PAUSED if state.paused else Activity.BETWEEN

@@ -1,0 +1,214 @@
+"""The state of a session: what all viewers, the report and the lab itself read.
+
+It is made from facts alone (`fold`), so the same facts give the same state on any machine and at
+any time. Whether the lab is alive is no fact: `session.lab_status` tells that.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from autoresearch_tui.record.events import (
+    ApprovalMode,
+    DataSet,
+    Hardware,
+    Notice,
+    Standing,
+    Status,
+    Usage,
+)
+
+NOTICES_KEPT = 200
+
+
+class Phase(StrEnum):
+    """Where an experiment is in its life."""
+
+    WAITING_FOR_APPROVAL = "waiting for approval"
+    QUEUED = "queued"
+    STARTING = "starting"
+    TRAINING = "training"
+    EVALUATING = "evaluating"
+    EVALUATED = "evaluated"
+    JUDGED = "judged"
+
+
+class Activity(StrEnum):
+    """What the device's time is spent on; every second of a living lab is in one of these."""
+
+    STARTING = "starting"
+    TRAINING = "training"
+    EVALUATING = "evaluating"
+    WAITING_FOR_AGENT = "waiting for agent"
+    WAITING_FOR_HUMAN = "waiting for human"
+    PAUSED = "paused"
+    BETWEEN = "between"
+    """The lab's own work: judging, recording, preparing the next run."""
+    OFF = "off"
+    """No lab is running; this time is in no total."""
+
+
+@dataclass(slots=True)
+class Run:
+    """One training of an experiment."""
+
+    replicate: int
+    seed: int
+    budget_s: float
+    started_at: float
+    pid: int
+    threads: int
+    clock_started_at: float | None = None
+    startup_s: float | None = None
+    ended_at: float | None = None
+    outcome: str | None = None
+    reason: str = ""
+    trained_s: float = 0.0
+    overrun_s: float = 0.0
+    tokens: int = 0
+    steps: int = 0
+    peak_memory_mb: int = 0
+    exit_code: int | None = None
+    val_bpb: float | None = None
+    evaluation_s: float | None = None
+
+
+@dataclass(slots=True)
+class Experiment:
+    """One edit of `train.py` and all that became of it."""
+
+    number: int
+    """0 is the baseline: the user's own `train.py`."""
+    parent: int | None
+    commit: str
+    title: str
+    hypothesis: str
+    expected_change: float | None
+    agent: str
+    model: str | None
+    lines_added: int
+    lines_removed: int
+    usage: Usage
+    proposed_at: float
+    phase: Phase = Phase.QUEUED
+    approved_by: str | None = None
+    runs: list[Run] = field(default_factory=list[Run])
+    valid: bool | None = None
+    """What the evaluator said of the last run; none before it spoke."""
+    val_bpb: float | None = None
+    standing: Standing | None = None
+    status: Status | None = None
+    reason: str = ""
+    change: float | None = None
+    judged_at: float | None = None
+
+    @property
+    def last_run(self) -> Run | None:
+        """The latest run, if any was started."""
+        return self.runs[-1] if self.runs else None
+
+
+@dataclass(slots=True)
+class Asking:
+    """A proposal that an agent is working on."""
+
+    experiment: int
+    agent: str
+    since: float
+
+
+@dataclass(slots=True)
+class Steering:
+    """A person's sentence, and the proposal that it was given to."""
+
+    text: str
+    by: str
+    at: float
+    experiment: int | None = None
+
+
+@dataclass(slots=True)
+class SessionState:
+    """A session as its facts tell it."""
+
+    tag: str = ""
+    session_id: str = ""
+    repository: str = ""
+    base_commit: str | None = None
+    started_at: float | None = None
+    agent: str = ""
+    model: str | None = None
+    approval: ApprovalMode = ApprovalMode.AUTO
+    budget_s: float = 0.0
+    hardware: Hardware | None = None
+    data: DataSet | None = None
+    limits: dict[str, str] = field(default_factory=dict[str, str])
+    lab_pid: int | None = None
+    """The process that runs the lab, by its own word; none once it stopped in order."""
+    lab_started_at: float | None = None
+    stop_requested: bool = False
+    stop_reason: str = ""
+    """Why the lab stopped last; empty while it runs."""
+    finished: bool = False
+    trouble: bool = False
+    """Whether the lab stopped because it could not go on."""
+    paused_by: str | None = None
+    experiments: dict[int, Experiment] = field(default_factory=dict[int, Experiment])
+    incumbent: int | None = None
+    """The kept experiment whose `train.py` the next edits start from."""
+    open_experiment: int | None = None
+    """The one experiment that is proposed and not yet judged."""
+    asking: Asking | None = None
+    steering: list[Steering] = field(default_factory=list[Steering])
+    notices: list[Notice] = field(default_factory=list[Notice])
+    """The latest `NOTICES_KEPT` notices."""
+    status_counts: dict[Status, int] = field(default_factory=dict[Status, int])
+    proposal_failures_in_a_row: int = 0
+    activity: Activity = Activity.OFF
+    activity_since: float = 0.0
+    ledger_s: dict[Activity, float] = field(default_factory=dict[Activity, float])
+    """Seconds spent on each finished activity."""
+    last_fact_at: float = 0.0
+    facts: int = 0
+
+    @property
+    def paused(self) -> bool:
+        """Whether new work is held back."""
+        return self.paused_by is not None
+
+    @property
+    def next_number(self) -> int:
+        """The number that the next proposal gets."""
+        return max(self.experiments, default=-1) + 1
+
+    @property
+    def judged_count(self) -> int:
+        """How many experiments have a verdict."""
+        return sum(self.status_counts.values())
+
+    @property
+    def baseline(self) -> Experiment | None:
+        """The user's own `train.py`, once it was recorded."""
+        return self.experiments.get(0)
+
+    @property
+    def current(self) -> Experiment | None:
+        """The experiment in flight."""
+        return None if self.open_experiment is None else self.experiments[self.open_experiment]
+
+    @property
+    def best(self) -> Experiment | None:
+        """The incumbent's record."""
+        return None if self.incumbent is None else self.experiments[self.incumbent]
+
+    @property
+    def pending_steering(self) -> list[str]:
+        """The sentences that no proposal was given yet, oldest first."""
+        return [steering.text for steering in self.steering if steering.experiment is None]
+
+    def ledger_at(self, now: float) -> dict[Activity, float]:
+        """Return the seconds spent on each activity up to `now`, the one under way included."""
+        ledger = dict(self.ledger_s)
+        if self.activity is not Activity.OFF:
+            elapsed = max(0.0, now - self.activity_since)
+            ledger[self.activity] = ledger.get(self.activity, 0.0) + elapsed
+        return ledger

@@ -1,0 +1,1 @@
+"""The morning after: what a session came to, in plain text."""

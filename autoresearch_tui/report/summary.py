@@ -1,0 +1,112 @@
+"""What a session came to, in a few lines of plain text."""
+
+from collections.abc import Iterator
+
+from autoresearch_tui.record.state import Activity, Experiment, SessionState
+from autoresearch_tui.session import LabLife, Session
+
+LIFE_WORDS = {
+    LabLife.ALIVE: "running",
+    LabLife.SILENT: "running, but its heart does not beat: the process hangs or is stopped",
+    LabLife.DEAD: "dead: its process is gone, and it did not say why",
+    LabLife.NONE: "not running",
+}
+
+
+def status(session: Session, state: SessionState, life: LabLife, now: float) -> str:
+    """Return where a session stands."""
+    return "\n".join(_status_lines(session, state, life, now))
+
+
+def closing(session: Session, state: SessionState) -> str:
+    """Return what a session has come to, and where its results are."""
+    return "\n".join(_closing_lines(session, state))
+
+
+def experiment(experiment: Experiment) -> str:
+    """Return one experiment's page, without its diff."""
+    return "\n".join(_experiment_lines(experiment))
+
+
+def _experiment_lines(experiment: Experiment) -> Iterator[str]:
+    yield f"experiment  #{experiment.number} {experiment.title}"
+    yield f"status      {experiment.status or experiment.phase}: {experiment.reason}".rstrip(": ")
+    if experiment.val_bpb is not None:
+        yield f"val_bpb     {experiment.val_bpb:.6f} {experiment.standing}"
+    if experiment.change is not None:
+        expected = experiment.expected_change
+        hoped = "" if expected is None else f" (expected {1000 * expected:+.1f})"
+        yield f"change      {1000 * experiment.change:+.1f} mbpb{hoped}"
+    yield f"agent       {' '.join(filter(None, (experiment.agent, experiment.model)))}"
+    if experiment.parent is not None:
+        yield f"parent      #{experiment.parent}"
+    yield f"commit      {experiment.commit}"
+    for run in experiment.runs:
+        yield (
+            f"run         {run.outcome or 'under way'}, {run.trained_s:.1f} s trained, "
+            f"{run.steps} steps, {run.tokens} tokens, seed {run.seed}"
+        )
+    if experiment.hypothesis:
+        yield f"hypothesis  {experiment.hypothesis}"
+
+
+def _status_lines(
+    session: Session, state: SessionState, life: LabLife, now: float
+) -> Iterator[str]:
+    yield f"session     {session.tag} of {state.repository}"
+    word = "paused by " + state.paused_by if state.paused_by else state.activity
+    running = life in (LabLife.ALIVE, LabLife.SILENT)
+    yield f"lab         {LIFE_WORDS[life]}{f' ({word})' if running else ''}"
+    if not running and state.stop_reason:
+        yield f"            stopped last because {state.stop_reason}"
+    if running and (current := state.current):
+        yield f"now         #{current.number} {current.phase}: {current.title}"
+    elif running and state.asking:
+        yield f"now         {state.asking.agent} proposes #{state.asking.experiment}"
+    yield f"agent       {' '.join(filter(None, (state.agent, state.model)))}, {state.approval}"
+    yield from _results_lines(state)
+    ledger = state.ledger_at(now) if running else state.ledger_s
+    if total := sum(ledger.values()):
+        spent = ", ".join(
+            f"{activity} {seconds / total:.0%}"
+            for activity, seconds in sorted(ledger.items(), key=lambda item: -item[1])
+            if activity is not Activity.OFF
+        )
+        yield f"time        {duration(total)}: {spent}"
+    if not running:
+        yield f"go on with  autoresearch run --tag {session.tag}"
+
+
+def _closing_lines(session: Session, state: SessionState) -> Iterator[str]:
+    yield f"session     {session.tag}: {state.stop_reason or 'under way'}"
+    yield from _results_lines(state)
+    yield f"kept        git log autoresearch/{session.tag}"
+    yield f"all         git log --all --glob='refs/autoresearch/{session.tag}/*'"
+    yield f"table       {session.results}"
+    yield f"files       {session.folder}"
+
+
+def _results_lines(state: SessionState) -> Iterator[str]:
+    counts = ", ".join(f"{count} {status}" for status, count in state.status_counts.items())
+    yield f"experiments {state.judged_count}{f': {counts}' if counts else ''}"
+    best, baseline = state.best, _first_kept(state)
+    if best is None or best.val_bpb is None:
+        yield "best        none yet"
+        return
+    yield f"best        {best.val_bpb:.6f} val_bpb, #{best.number} {best.title}"
+    if baseline and baseline.val_bpb and baseline is not best:
+        gain = 1000 * (baseline.val_bpb - best.val_bpb)
+        yield f"            {gain:.1f} mbpb better than the baseline's {baseline.val_bpb:.6f}"
+
+
+def _first_kept(state: SessionState) -> Experiment | None:
+    kept = (e for e in state.experiments.values() if e.status == "keep")
+    return next(kept, None)
+
+
+def duration(seconds: float) -> str:
+    """Return a span of time as people say it: `45 s`, `12 min`, `3 h 05 min`."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60:02d} min"
