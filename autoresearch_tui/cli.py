@@ -97,7 +97,9 @@ def _parser() -> argparse.ArgumentParser:
     show = command("show", _show, "print one experiment: verdict, hypothesis and diff")
     show.add_argument("experiment", type=int)
     command("sessions", _sessions, "list the repository's sessions")
-    _add_data_flags(command("doctor", _doctor, "check what a night needs"))
+    doctor = command("doctor", _doctor, "check what a night needs")
+    _add_agent_flags(doctor)
+    _add_data_flags(doctor)
     return parser
 
 
@@ -108,9 +110,7 @@ def _add_run_flags(parser: argparse.ArgumentParser) -> None:
     front.add_argument("--detach", action="store_true", help="start the lab and return")
     parser.add_argument("--json", action="store_true", help="headless: the facts as JSON lines")
     parser.add_argument("--ascii", action="store_true", help="draw with ASCII characters alone")
-    parser.add_argument("--agent", help="auto, tpe or claude")
-    parser.add_argument("--model", help="the agent's model")
-    parser.add_argument("--base-url", help="a local server that speaks the Messages API")
+    _add_agent_flags(parser)
     parser.add_argument("--approval", choices=[*ApprovalMode], help="ask before each run, or not")
     parser.add_argument("--budget", type=float, metavar="S", help="seconds of training each")
     parser.add_argument("--device", choices=["cpu", "mps", "cuda"])
@@ -118,6 +118,12 @@ def _add_run_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--max-hours", type=float, metavar="H")
     parser.add_argument("--until", metavar="HH:MM", help="local time of day")
     _add_data_flags(parser)
+
+
+def _add_agent_flags(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--agent", help="auto, tpe or claude")
+    parser.add_argument("--model", help="the agent's model")
+    parser.add_argument("--base-url", help="a local server that speaks the Messages API")
 
 
 def _add_data_flags(parser: argparse.ArgumentParser) -> None:

@@ -110,6 +110,11 @@ class LocalJob:
         """End the job; its `Ended` says `killed`."""
         self.tell({"do": "kill", "reason": reason})
 
+    def hang_up(self) -> None:
+        """Close the supervisor's input, as the end of this process would."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+
     async def events(self) -> AsyncIterator[JobEvent]:
         """Yield what happens; `Ended` comes last, always."""
         assert self._process.stdout is not None
@@ -122,7 +127,7 @@ class LocalJob:
             else:
                 yield event
         code = await self._process.wait()
-        self._process.stdin.close()  # pyright: ignore[reportOptionalMemberAccess]
+        self.hang_up()
         if ended is None:
             detail = self._errors.read_text(errors="replace").strip().rpartition("\n")[2]
             reason = f"its supervisor ended with exit code {code}. {detail}".strip()

@@ -50,7 +50,7 @@ def main() -> int:
     try:
         lock = SessionLock(folder)
         return asyncio.run(_run(folder, lock))
-    except (SessionError, SettingsError, RepositoryError, catalogue.UnknownAgentError) as error:
+    except (SessionError, SettingsError, RepositoryError, catalogue.AgentError) as error:
         _answer_launcher(ok=False, detail=str(error))
         log.error("%s", error)  # noqa: TRY400
         return 1
@@ -67,13 +67,7 @@ async def _run(folder: Session, lock: SessionLock) -> int:
     launch = msgspec.json.decode(folder.launch.read_bytes(), type=Launch)
     state = fold(JournalReader(folder.journal).read())
     journal = Journal(folder.journal)
-    choice = catalogue.choose(
-        chosen.agent.kind,
-        environ=os.environ,
-        model=chosen.agent.model,
-        base_url=chosen.agent.base_url,
-        seconds=chosen.agent.limit_s,
-    )
+    agent, notice = catalogue.choose(chosen.agent, os.environ)
     tools = Tools(
         session=folder,
         settings=chosen,
@@ -81,13 +75,13 @@ async def _run(folder: Session, lock: SessionLock) -> int:
         machine=stages.Machine(device=launch.hardware.device, data_folder=Path(launch.data_folder)),
         repository=ExperimentRepository(Path(launch.repository), folder.tag),
         executor=LocalExecutor(run_lock),
-        agent=choice.agent,
-        fallback=catalogue.choose("tpe", environ={}).agent,
+        agent=agent,
+        fallback=catalogue.fallback(),
         limits=Limits(chosen.limits, time.time()),
     )
     lab = Lab(tools, state, journal)
     server = ControlServer(folder.socket, lab.handle)
-    _record_start(lab, tools, launch, choice.notice)
+    _record_start(lab, tools, launch, notice)
     session.write_lab_file(folder, __version__)
     await server.start()
     _answer_launcher(ok=True, detail="")
@@ -126,7 +120,7 @@ async def _run_to_the_end(lab: Lab, folder: Session) -> int:
     return 0
 
 
-def _record_start(lab: Lab, tools: Tools, launch: Launch, note: str | None) -> None:
+def _record_start(lab: Lab, tools: Tools, launch: Launch, notice: str | None) -> None:
     now = time.time()
     if not lab.state.session_id:
         lab.record(
@@ -152,8 +146,8 @@ def _record_start(lab: Lab, tools: Tools, launch: Launch, note: str | None) -> N
             limits=tools.limits.described(),
         )
     )
-    if note:
-        lab.record(events.Notice(at=now, level=Level.INFO, text=note))
+    if notice:
+        lab.record(events.Notice(at=now, level=Level.INFO, text=notice))
 
 
 async def _take_over_runs(folder: Session) -> int:

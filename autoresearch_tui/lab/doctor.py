@@ -90,17 +90,11 @@ def _machine(repository: Path, settings: Settings) -> Iterator[Finding]:
 
 def _agent(settings: Settings, environ: Mapping[str, str]) -> Finding:
     try:
-        choice = catalogue.choose(
-            settings.agent.kind,
-            environ=environ,
-            model=settings.agent.model,
-            base_url=settings.agent.base_url,
-        )
-    except catalogue.UnknownAgentError as error:
+        agent, notice = catalogue.choose(settings.agent, environ)
+    except catalogue.AgentError as error:
         return Finding(Grade.FAIL, "agent", str(error))
-    grade = Grade.NOTE if choice.notice else Grade.OK
-    named = " ".join(filter(None, (choice.agent.name, choice.agent.model)))
-    return Finding(grade, "agent", choice.notice or named)
+    grade = Grade.NOTE if notice else Grade.OK
+    return Finding(grade, "agent", notice or " ".join(filter(None, (agent.name, agent.model))))
 
 
 def _disk(repository: Path) -> Finding:

@@ -1,0 +1,296 @@
+"""A night in this process: a scripted agent, real runs of 0.1 s, real git."""
+
+import asyncio
+
+import msgspec
+import pytest
+
+from autoresearch_tui.agents.base import Context, Proposal, ProposalError, Think
+from autoresearch_tui.control import messages
+from autoresearch_tui.lab.repository import RepositoryError
+from autoresearch_tui.record import events
+from autoresearch_tui.record.events import ApprovalMode, RunOutcome, Status
+from autoresearch_tui.record.fold import fold
+from autoresearch_tui.record.state import Activity, Phase
+from autoresearch_tui.settings import ApprovalSettings, Settings
+from tests.workshop import ScriptedAgent, Workshop, processes_below, with_rate
+
+ASK = Settings(approval=ApprovalSettings(mode=ApprovalMode.ASK))
+
+
+async def test_a_better_edit_is_kept_and_a_worse_one_discarded(workshop: Workshop) -> None:
+    agent = ScriptedAgent(0.02, 0.5)
+    lab = workshop.lab(agent, max_experiments=3)
+    end = await lab.run()
+    assert end.finished
+    statuses = [experiment.status for experiment in lab.state.experiments.values()]
+    assert statuses == [Status.KEEP, Status.KEEP, Status.DISCARD]
+    assert lab.state.incumbent == 1
+    # The second edit started from the first one's file.
+    assert "LEARNING_RATE = 0.02 " in agent.contexts[1].train
+    assert lab.state == fold(workshop.facts())
+
+
+async def test_git_reads_as_a_notebook(workshop: Workshop) -> None:
+    lab = workshop.lab(ScriptedAgent(0.02, 0.5), max_experiments=3)
+    await lab.run()
+    subjects = workshop.git("log", "--format=%s", "autoresearch/test").splitlines()
+    assert [subject.split(" (")[0] for subject in subjects] == [
+        "0001 keep: LEARNING_RATE 0.02",
+        "0000 keep: baseline: train.py as it stands",
+        "begin",
+    ]
+    trailers = workshop.git("log", "-1", "--format=%(trailers)", "autoresearch/test")
+    for name in ("Experiment", "Status", "Val-Bpb", "Measured-Change", "Expected-Change", "Seed"):
+        assert f"\n{name}: " in "\n" + trailers
+    shown = workshop.git("show", "refs/autoresearch/test/0002")
+    assert "-LEARNING_RATE = 0.02 " in shown
+    assert "+LEARNING_RATE = 0.5 " in shown
+
+
+async def test_the_users_work_tree_index_and_head_are_left_alone(workshop: Workshop) -> None:
+    (workshop.root / "train.py").write_text(
+        with_rate((workshop.root / "train.py").read_text(), 0.03) + "# not committed\n"
+    )
+    (workshop.root / "notes.txt").write_text("mine")
+    before = workshop.tree()
+    lab = workshop.lab(ScriptedAgent(0.02), max_experiments=2)
+    await lab.run()
+    assert workshop.tree() == before
+    assert workshop.git("status", "--porcelain") == " M train.py\n?? notes.txt\n"
+    # What was measured is the work tree's file, committed or not.
+    assert "# not committed" in workshop.git("show", "refs/autoresearch/test/0000:train.py")
+
+
+async def test_the_night_goes_on_while_the_user_works_in_the_repository(workshop: Workshop) -> None:
+    lab = workshop.lab(ScriptedAgent(0.03, 0.02, 0.5), max_experiments=4)
+    night = asyncio.create_task(lab.run())
+    for number in range(4):
+        await lab.reach(Phase.TRAINING, number)
+        (workshop.root / "train.py").write_text(f"raise SystemExit({number})\n")
+        workshop.git("commit", "-qam", f"mine {number}")
+        workshop.git("reset", "-q", "--hard", "HEAD~1")
+        workshop.git("clean", "-qfdx")
+    assert (await night).finished
+    assert lab.state.status_counts == {Status.KEEP: 3, Status.DISCARD: 1}
+
+
+async def test_results_are_upstreams_table(workshop: Workshop) -> None:
+    lab = workshop.lab(ScriptedAgent(0.02, "raise SystemExit(3)\n"), max_experiments=3)
+    await lab.run()
+    header, *rows = workshop.session.results.read_text().splitlines()
+    assert header == "commit\tval_bpb\tmemory_gb\tstatus\tdescription"
+    cells = [row.split("\t") for row in rows]
+    assert [row[3] for row in cells] == ["keep", "keep", "crash"]
+    assert cells[2][1] == "0.000000"
+    assert workshop.git("rev-parse", "--short=7", "autoresearch/test").strip() == cells[1][0]
+
+
+@pytest.mark.parametrize(
+    ("train", "status", "reason"),
+    [
+        ("raise ValueError('no width')\n", Status.CRASH, "ValueError: no width"),
+        ("print('nothing')\n", Status.CRASH, "without trial.finish"),
+        ("def broken(:\n", Status.CRASH, "SyntaxError"),
+        ("import no_such_package\n", Status.CRASH, "no_such_package"),
+    ],
+)
+async def test_a_bad_edit_costs_one_experiment_and_says_why(
+    workshop: Workshop, train: str, status: Status, reason: str
+) -> None:
+    lab = workshop.lab(ScriptedAgent(train, 0.02), max_experiments=3)
+    await lab.run()
+    failed, better = lab.state.experiments[1], lab.state.experiments[2]
+    assert failed.status is status
+    assert reason in failed.reason
+    assert better.status is Status.KEEP
+    assert processes_below(workshop.root) == []
+
+
+async def test_weights_of_another_model_are_invalid(workshop: Workshop) -> None:
+    train = (workshop.root / "train.py").read_text()
+    cheat = train.replace("trial.finish(build_model())", 'trial.finish({"WIDTH": 96})')
+    lab = workshop.lab(ScriptedAgent(cheat), max_experiments=2)
+    await lab.run()
+    assert lab.state.experiments[1].status is Status.INVALID
+
+
+async def test_a_baseline_that_fails_ends_the_session_in_a_sentence(workshop: Workshop) -> None:
+    (workshop.root / "train.py").write_text("raise ValueError('mine')\n")
+    lab = workshop.lab(ScriptedAgent())
+    end = await lab.run()
+    assert "Mend train.py" in end.reason
+    assert "ValueError: mine" in end.reason
+    # Mended, the same session goes on with a baseline of its own.
+    workshop.git("checkout", "-q", "train.py")
+    again = workshop.lab(ScriptedAgent(0.02), max_experiments=3)
+    await again.run()
+    assert [e.status for e in again.state.experiments.values()] == [
+        Status.CRASH,
+        Status.KEEP,
+        Status.KEEP,
+    ]
+
+
+async def test_an_edit_waits_for_its_approval(workshop: Workshop) -> None:
+    lab = workshop.lab(ScriptedAgent(0.02, 0.03), ASK, max_experiments=3)
+    night = asyncio.create_task(lab.run())
+    await lab.reach(Phase.WAITING_FOR_APPROVAL, 1)
+    assert not (await lab.handle(messages.Approve(by="me", experiment=7))).ok
+    assert (await lab.handle(messages.Approve(by="me", experiment=1))).changed
+    assert not (await lab.handle(messages.Approve(by="you", experiment=1))).changed
+    await lab.reach(Phase.WAITING_FOR_APPROVAL, 2)
+    await lab.handle(messages.Reject(by="me", experiment=2, reason="too bold"))
+    await night
+    assert lab.state.experiments[1].status is Status.KEEP
+    assert lab.state.experiments[1].approved_by == "me"
+    rejected = lab.state.experiments[2]
+    assert rejected.status is Status.REJECTED
+    assert "too bold" in rejected.reason
+    assert rejected.runs == []
+
+
+async def test_pausing_starts_nothing_new_and_can_be_said_twice(workshop: Workshop) -> None:
+    lab = workshop.lab(ScriptedAgent(0.02), max_experiments=2)
+    night = asyncio.create_task(lab.run())
+    await lab.reach(Phase.TRAINING, 0)
+    assert (await lab.handle(messages.Pause(by="me"))).changed
+    assert not (await lab.handle(messages.Pause(by="me"))).changed
+    await lab.reach(Phase.JUDGED, 0)
+    await lab.until(lambda state: state.activity is Activity.PAUSED)
+    assert len(lab.state.experiments) == 1
+    assert (await lab.handle(messages.Resume(by="me"))).changed
+    await night
+    assert len(lab.state.experiments) == 2
+
+
+async def test_a_killed_run_is_judged_killed(workshop: Workshop) -> None:
+    train = (workshop.root / "train.py").read_text()
+    endless = train.replace("while trial.running", "while True")
+    lab = workshop.lab(ScriptedAgent(endless, 0.02), max_experiments=3)
+    night = asyncio.create_task(lab.run())
+    assert not (await lab.handle(messages.Kill(by="me"))).changed
+    await lab.reach(Phase.TRAINING, 1)
+    assert (await lab.handle(messages.Kill(by="me", experiment=1))).changed
+    await night
+    assert lab.state.experiments[1].status is Status.KILLED
+    assert lab.state.experiments[1].reason == "killed by me"
+    assert lab.state.experiments[2].status is Status.KEEP
+    assert processes_below(workshop.root) == []
+
+
+async def test_stopping_finishes_the_run_in_flight(workshop: Workshop) -> None:
+    lab = workshop.lab(ScriptedAgent())
+    night = asyncio.create_task(lab.run())
+    await lab.reach(Phase.TRAINING, 1)
+    await lab.handle(messages.Stop(by="me"))
+    end = await night
+    assert not end.finished
+    assert lab.state.experiments[1].phase is Phase.JUDGED
+    assert len(lab.state.experiments) == 2
+
+
+async def test_stopping_now_queues_the_run_again(workshop: Workshop) -> None:
+    lab = workshop.lab(ScriptedAgent())
+    night = asyncio.create_task(lab.run())
+    await lab.reach(Phase.TRAINING, 1)
+    await lab.handle(messages.Stop(by="me", now=True))
+    await night
+    interrupted = lab.state.experiments[1]
+    assert interrupted.phase is Phase.QUEUED
+    again = workshop.lab(ScriptedAgent(), max_experiments=2)
+    await again.run()
+    outcomes = [run.outcome for run in again.state.experiments[1].runs]
+    assert outcomes == [RunOutcome.INTERRUPTED, RunOutcome.TRAINED]
+    # The same replicate of the same experiment has the same seed.
+    assert len({run.seed for run in again.state.experiments[1].runs}) == 1
+
+
+async def test_stopping_while_the_agent_thinks_ends_at_once(workshop: Workshop) -> None:
+    class Thinker(ScriptedAgent):
+        async def propose(self, context: Context, think: Think) -> Proposal:
+            await asyncio.Event().wait()
+            raise AssertionError
+
+    lab = workshop.lab(Thinker())
+    night = asyncio.create_task(lab.run())
+    await lab.until(lambda state: state.asking is not None)
+    await lab.handle(messages.Stop(by="me"))
+    assert (await night).reason == "a person stopped it"
+
+
+async def test_steering_is_given_to_the_next_proposal_once(workshop: Workshop) -> None:
+    agent = ScriptedAgent(ProposalError("busy"), 0.02, 0.03)
+    lab = workshop.lab(agent, max_experiments=3)
+    await lab.handle(messages.Steer(by="me", text="  try width  "))
+    assert not (await lab.handle(messages.Steer(by="me", text=" "))).ok
+    await lab.run()
+    # A failed attempt does not use the sentence up.
+    assert [context.steering for context in agent.contexts] == [["try width"], ["try width"], []]
+
+
+async def test_an_agent_that_fails_is_asked_again(workshop: Workshop) -> None:
+    agent = ScriptedAgent(ProposalError("the server is busy"), 0.02)
+    lab = workshop.lab(agent, max_experiments=2)
+    await lab.run()
+    failures = [fact for fact in workshop.facts() if isinstance(fact, events.ProposalFailed)]
+    assert [failure.reason for failure in failures] == ["the server is busy"]
+    assert lab.state.experiments[1].status is Status.KEEP
+
+
+async def test_an_agent_that_can_not_go_on_is_replaced(workshop: Workshop) -> None:
+    fallback = ScriptedAgent(0.02)
+    fallback.name = "other"
+    agent = ScriptedAgent(ProposalError("the key was refused.", fatal=True))
+    lab = workshop.lab(agent, fallback=fallback, max_experiments=2)
+    await lab.run()
+    assert lab.state.experiments[1].agent == "other"
+    assert lab.state.agent == "other"
+    assert any("the key was refused" in notice.text for notice in lab.state.notices)
+
+
+async def test_a_bug_in_an_agent_does_not_end_the_night(workshop: Workshop) -> None:
+    class Buggy(ScriptedAgent):
+        async def propose(self, context: Context, think: Think) -> Proposal:
+            raise KeyError("oops")
+
+    fallback = ScriptedAgent(0.02)
+    fallback.name = "other"
+    lab = workshop.lab(Buggy(), fallback=fallback, max_experiments=2)
+    await lab.run()
+    assert lab.state.experiments[1].status is Status.KEEP
+
+
+async def test_a_branch_that_somebody_moved_stops_the_lab_and_is_not_touched(
+    workshop: Workshop,
+) -> None:
+    lab = workshop.lab(ScriptedAgent(0.02), max_experiments=2)
+    night = asyncio.create_task(lab.run())
+    await lab.reach(Phase.TRAINING, 1)
+    workshop.git("branch", "-f", "autoresearch/test", "HEAD")
+    with pytest.raises(RepositoryError, match="git branch -f"):
+        await night
+    head = workshop.git("rev-parse", "HEAD")
+    assert workshop.git("rev-parse", "autoresearch/test") == head
+
+
+async def test_references_that_a_crash_left_behind_are_mended(workshop: Workshop) -> None:
+    lab = workshop.lab(ScriptedAgent(0.02), max_experiments=2)
+    await lab.run()
+    kept = workshop.git("rev-parse", "autoresearch/test")
+    # As if the end had come between the fact and the references.
+    workshop.git("update-ref", "-d", "refs/autoresearch/test/0001")
+    workshop.git("branch", "-f", "autoresearch/test", lab.state.experiments[0].commit)
+    workshop.lab(ScriptedAgent()).reconcile()
+    assert workshop.git("rev-parse", "autoresearch/test") == kept
+    assert workshop.git("rev-parse", "refs/autoresearch/test/0001") == kept
+
+
+async def test_thoughts_are_stored_and_proposals_too(workshop: Workshop) -> None:
+    lab = workshop.lab(ScriptedAgent(0.02), max_experiments=2)
+    await lab.run()
+    assert "thinking about 1" in workshop.session.reasoning.read_text()
+    folder = workshop.session.experiment(1)
+    proposal = msgspec.json.decode((folder / "proposal.json").read_bytes())
+    assert proposal["hypothesis"] == "Another rate is better."
+    assert "+LEARNING_RATE = 0.02" in workshop.session.diff(1).read_text()

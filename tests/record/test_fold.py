@@ -1,0 +1,148 @@
+"""The state is what the facts say, whatever order of reading they come in."""
+
+import copy
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from autoresearch_tui.record import events
+from autoresearch_tui.record.events import (
+    AnyFact,
+    ApprovalMode,
+    DataSet,
+    Hardware,
+    RunOutcome,
+    Status,
+    UnknownFact,
+)
+from autoresearch_tui.record.fold import apply, fold
+from autoresearch_tui.record.state import Activity, Phase, SessionState
+
+HARDWARE = Hardware(device="cpu", name="a", cores=2, memory_mb=1, torch="2", python="3", host="h")
+DATA = DataSet(name="d", profile="small", fingerprint="f")
+
+
+def lab_started(at: float) -> events.LabStarted:
+    return events.LabStarted(
+        at=at, pid=7, version="0", agent="tpe", model=None, approval=ApprovalMode.AUTO,
+        budget_s=20, hardware=HARDWARE, data=DATA,
+    )  # fmt: skip
+
+
+def proposed(at: float, number: int, parent: int | None) -> events.Proposed:
+    return events.Proposed(
+        at=at, experiment=number, parent=parent, commit=f"c{number}", title="t", hypothesis="h",
+        expected_change=None, agent="tpe",
+    )  # fmt: skip
+
+
+def one_experiment(
+    at: float, number: int, parent: int | None, status: Status, bpb: float
+) -> list[AnyFact]:
+    return [
+        events.ProposalStarted(at=at, experiment=number, agent="tpe"),
+        proposed(at + 1, number, parent),
+        events.RunStarted(
+            at=at + 2, experiment=number, replicate=0, seed=1, pid=9, threads=2, budget_s=20
+        ),
+        events.ClockStarted(at=at + 5, experiment=number, replicate=0, startup_s=3),
+        events.RunEnded(
+            at=at + 25, experiment=number, replicate=0, outcome=RunOutcome.TRAINED, reason=""
+        ),
+        events.Evaluated(
+            at=at + 27, experiment=number, replicate=0, valid=True, reason=None, val_bpb=bpb
+        ),
+        events.Judged(
+            at=at + 27, experiment=number, status=status, reason="r", commit=f"j{number}",
+            val_bpb=bpb,
+        ),
+    ]  # fmt: skip
+
+
+NIGHT: list[AnyFact] = [
+    events.SessionStarted(at=0, tag="t", session_id="s", repository="/r", base_commit=None),
+    lab_started(0),
+    *one_experiment(0, 0, None, Status.KEEP, 2.0),
+    *one_experiment(30, 1, 0, Status.DISCARD, 2.1),
+    *one_experiment(60, 2, 0, Status.KEEP, 1.9),
+]
+
+
+def test_the_incumbent_is_the_last_keep() -> None:
+    state = fold(NIGHT)
+    assert state.incumbent == 2
+    assert state.best is not None
+    assert state.best.val_bpb == 1.9
+    assert state.judged_count == 3
+    assert state.status_counts == {Status.KEEP: 2, Status.DISCARD: 1}
+    assert state.next_number == 3
+
+
+def test_every_second_is_in_one_activity() -> None:
+    state = fold(NIGHT)
+    ledger = state.ledger_at(100)
+    assert sum(ledger.values()) == 100
+    assert ledger[Activity.TRAINING] == 3 * 20
+    assert ledger[Activity.STARTING] == 3 * 3
+    assert ledger[Activity.EVALUATING] == 3 * 2
+
+
+def test_time_without_a_lab_counts_for_nothing() -> None:
+    stopped = events.LabStopped(at=90, reason="a person stopped it")
+    state = fold([*NIGHT, stopped, lab_started(5000)])
+    assert sum(state.ledger_at(5010).values()) == 100
+
+
+def test_time_after_a_lab_died_counts_for_nothing() -> None:
+    state = fold([*NIGHT, lab_started(5000)])
+    assert sum(state.ledger_at(5000).values()) == 87
+
+
+def test_an_interrupted_run_is_queued_again() -> None:
+    interrupted = events.RunEnded(
+        at=40, experiment=1, replicate=0, outcome=RunOutcome.INTERRUPTED, reason="gone"
+    )
+    state = fold([*NIGHT[:13], interrupted])
+    assert state.current is not None
+    assert state.current.number == 1
+    assert state.current.phase is Phase.QUEUED
+
+
+def test_steering_goes_to_the_next_proposal_alone() -> None:
+    steered = events.Steered(at=90, by="me", text="try width")
+    given_to = events.ProposalStarted(at=91, experiment=3, agent="tpe", steering=["try width"])
+    before, after = fold([*NIGHT, steered]), fold([*NIGHT, steered, given_to])
+    assert before.pending_steering == ["try width"]
+    assert after.pending_steering == []
+    assert after.steering[0].experiment == 3
+
+
+@given(st.integers(0, len(NIGHT)))
+def test_folding_in_two_parts_is_folding_at_once(cut: int) -> None:
+    state = fold(NIGHT[:cut])
+    for fact in NIGHT[cut:]:
+        apply(state, fact)
+    assert state == fold(NIGHT)
+
+
+@given(st.sets(st.integers(0, len(NIGHT) - 1)))
+def test_missing_facts_do_no_harm(lost: set[int]) -> None:
+    fold([fact for index, fact in enumerate(NIGHT) if index not in lost])
+
+
+@given(st.permutations(NIGHT))
+def test_facts_in_any_order_do_no_harm(facts: list[AnyFact]) -> None:
+    state = fold(facts)
+    assert all(seconds >= 0 for seconds in state.ledger_s.values())
+
+
+def test_an_unknown_fact_changes_nothing_that_matters() -> None:
+    state = fold(NIGHT)
+    expected = copy.deepcopy(state)
+    apply(state, UnknownFact(kind="new", at=1.0))
+    expected.facts += 1
+    assert state == expected
+
+
+def test_no_facts_make_an_empty_state() -> None:
+    assert fold([]) == SessionState()

@@ -1,0 +1,230 @@
+"""A repository to run labs in, in this process or as commands."""
+
+import asyncio
+import hashlib
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+import psutil
+
+from autoresearch_tui import session as sessions
+from autoresearch_tui.agents.base import Context, Proposal, ProposalError, Think
+from autoresearch_tui.executors.local import LocalExecutor
+from autoresearch_tui.lab import stages
+from autoresearch_tui.lab.limits import Limits
+from autoresearch_tui.lab.loop import Lab, Tools
+from autoresearch_tui.lab.repository import ExperimentRepository
+from autoresearch_tui.record import events
+from autoresearch_tui.record.events import AnyFact, DataSet, Hardware, KnownFact
+from autoresearch_tui.record.fold import fold
+from autoresearch_tui.record.journal import Journal, JournalReader
+from autoresearch_tui.record.samples import ThoughtKind
+from autoresearch_tui.record.state import Phase, SessionState
+from autoresearch_tui.session import Session
+from autoresearch_tui.settings import Settings
+
+STANDIN = Path(__file__).parent / "standin"
+BUDGET_S = 0.1
+DEADLINE_S = 60.0
+TAG = "test"
+
+T = TypeVar("T")
+
+
+class ScriptedAgent:
+    """Proposes what it is given: a learning rate, a whole file, or an error."""
+
+    name = "scripted"
+    model = None
+
+    def __init__(self, *steps: float | str | ProposalError) -> None:
+        self.steps = list(steps)
+        self.contexts: list[Context] = []
+
+    async def propose(self, context: Context, think: Think) -> Proposal:
+        self.contexts.append(context)
+        think(ThoughtKind.TEXT, f"thinking about {context.experiment}")
+        step = self.steps.pop(0) if self.steps else 0.04 + 0.001 * context.experiment
+        match step:
+            case ProposalError():
+                raise step
+            case str():
+                return Proposal(train=step, title="a whole file", hypothesis="It may work.")
+            case float():
+                train = with_rate(context.train, step)
+                return Proposal(
+                    train=train,
+                    title=f"LEARNING_RATE {step}",
+                    hypothesis="Another rate is better.",
+                    expected_change=-0.01,
+                )
+
+
+def with_rate(train: str, rate: float) -> str:
+    """Return the stand-in's train.py with another learning rate."""
+    return re.sub(r"LEARNING_RATE = \S+", f"LEARNING_RATE = {rate}", train, count=1)
+
+
+class WatchedLab(Lab):
+    """A lab whose facts a test can wait for."""
+
+    happened: asyncio.Event
+
+    def record(self, fact: KnownFact) -> None:
+        super().record(fact)
+        self.happened.set()
+
+    async def until(self, holds: Callable[[SessionState], bool]) -> None:
+        """Wait until the state is as asked for."""
+        while not holds(self.state):
+            self.happened.clear()
+            await self.happened.wait()
+
+    async def reach(self, phase: Phase, experiment: int) -> None:
+        """Wait until an experiment is in a phase."""
+        await self.until(
+            lambda state: experiment in state.experiments
+            and state.experiments[experiment].phase is phase
+        )
+
+
+class Workshop:
+    """A repository, and what tests do with it."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    @property
+    def session(self) -> Session:
+        return sessions.named(self.root, TAG)
+
+    def facts(self) -> list[AnyFact]:
+        return list(JournalReader(self.session.journal).read())
+
+    def state(self) -> SessionState:
+        return fold(self.facts())
+
+    def lab(
+        self,
+        agent: ScriptedAgent,
+        settings: Settings | None = None,
+        *,
+        fallback: ScriptedAgent | None = None,
+        max_experiments: int | None = None,
+    ) -> WatchedLab:
+        """Return a lab of this process on the session, begun or gone on with."""
+        session, chosen = self.session, settings or Settings()
+        if max_experiments is not None:
+            limits = msgspec.structs.replace(chosen.limits, max_experiments=max_experiments)
+        else:
+            limits = chosen.limits
+        session.pristine.mkdir(parents=True, exist_ok=True)
+        session.prepare.write_bytes((self.root / "prepare.py").read_bytes())
+        data = session.pristine / "rows"
+        data.mkdir(exist_ok=True)
+        (data / "train.rows").write_bytes(b"\x00\x01")
+        repository = ExperimentRepository(self.root, TAG)
+        tools = Tools(
+            session=session,
+            settings=chosen,
+            budget_s=BUDGET_S,
+            machine=stages.Machine(device="cpu", data_folder=data),
+            repository=repository,
+            executor=LocalExecutor(),
+            agent=agent,
+            fallback=fallback or agent,
+            limits=Limits(limits, time.time()),
+        )
+        lab = WatchedLab(tools, self.state(), Journal(session.journal))
+        lab.happened = asyncio.Event()
+        now = time.time()
+        if not lab.state.session_id:
+            lab.record(
+                events.SessionStarted(
+                    at=now,
+                    tag=TAG,
+                    session_id="5e55",
+                    repository=str(self.root),
+                    base_commit=repository.head(),
+                )
+            )
+        lab.record(
+            events.LabStarted(
+                at=now,
+                pid=os.getpid(),
+                version="0",
+                agent=agent.name,
+                model=None,
+                approval=chosen.approval.mode,
+                budget_s=BUDGET_S,
+                hardware=Hardware(
+                    device="cpu", name="a", cores=1, memory_mb=1, torch="0", python="3", host="h"
+                ),
+                data=DataSet(name="standin", profile="small", fingerprint="f00d"),
+            )
+        )
+        return lab
+
+    def command(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
+        """Start the `autoresearch` command in the repository."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "autoresearch_tui", *arguments],
+            cwd=self.root,
+            env={**os.environ, **environment},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            stdin=subprocess.DEVNULL,
+            text=True,
+        )
+
+    def done(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run the `autoresearch` command to its end."""
+        process = self.command(*arguments, **environment)
+        out, err = process.communicate(timeout=DEADLINE_S)
+        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+    def git(self, *arguments: str) -> str:
+        """Return what the git program says; it looks from outside at what pygit2 wrote."""
+        return subprocess.run(
+            ["git", *arguments], cwd=self.root, capture_output=True, text=True, check=True
+        ).stdout
+
+    def tree(self) -> dict[str, str]:
+        """Return a digest of every file of the work tree and of the user's part of git."""
+        files = [path for path in self.root.rglob("*") if path.is_file()]
+        kept = [path for path in files if ".git" not in path.relative_to(self.root).parts]
+        kept += [self.root / ".git" / "HEAD", self.root / ".git" / "index"]
+        return {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in kept}
+
+
+def wait_until(find: Callable[[], T | None], what: str) -> T:
+    """Return what `find` finds, looking until it does."""
+    until = time.monotonic() + DEADLINE_S
+    while time.monotonic() < until:
+        if found := find():
+            return found
+        time.sleep(0.01)
+    raise AssertionError(f"in vain: {what}")
+
+
+def processes_below(folder: Path) -> list[psutil.Process]:
+    """Return the living processes that work in a folder or name it in their command."""
+    found: list[psutil.Process] = []
+    for process in psutil.process_iter():
+        try:
+            place = process.cwd() + " " + " ".join(process.cmdline())
+            alive = process.status() != psutil.STATUS_ZOMBIE
+        except (psutil.NoSuchProcess, psutil.AccessDenied):
+            continue
+        if alive and str(folder) in place and process.pid != os.getpid():
+            found.append(process)
+    return found
+
+
