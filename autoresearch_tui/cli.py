@@ -190,10 +190,12 @@ def _run_headless(session: Session, started_at: float, json_from_line: int | Non
             started_at = time.time()
             json_from_line = None if json_from_line is None else _line_count(session)
     state = fold(JournalReader(session.journal).read())
+    died = sessions.lab_life(session) is LabLife.DEAD
+    if died:
+        print(headless.printable_lines(summary.last_words(session)), file=sys.stderr)
     narration = sys.stdout if json_from_line is None else sys.stderr
     print("\n" + headless.printable_lines(summary.closing(session, state)), file=narration)
-    in_order = sessions.lab_life(session) is LabLife.NONE and not state.trouble
-    return 0 if in_order else EXIT_TROUBLE
+    return EXIT_TROUBLE if died or state.trouble else 0
 
 
 def _raise_interrupt(_number: int, _frame: FrameType | None) -> None:

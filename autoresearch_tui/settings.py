@@ -18,7 +18,8 @@ from autoresearch_tui.record.events import ApprovalMode
 FILE_NAME = "autoresearch.toml"
 ENVIRONMENT_PREFIX = "AUTORESEARCH"
 
-Layer = dict[str, dict[str, Any]]
+Layer = dict[str, Any]
+"""Sections, each a table of keys and values as far as the user wrote one."""
 
 
 class SettingsError(Exception):
@@ -176,7 +177,8 @@ def _check(source: str, layer: Layer) -> None:
             raise SettingsError(
                 f"{source} has an unknown section [{section}]{_nearest(section, _sections())}."
             )
-        for key in values:
+        # What is no table is refused below, with the name of its place.
+        for key in values if isinstance(values, dict) else ():
             if key not in _fields(section):
                 nearest = _nearest(key, _fields(section))
                 raise SettingsError(f"{source} has an unknown key {key} in [{section}]{nearest}.")

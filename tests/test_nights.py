@@ -1,7 +1,6 @@
 """Whole nights through the command, as a person types it: real processes, the real tpe."""
 
 import json
-import os
 import re
 import signal
 from pathlib import Path
@@ -149,9 +148,11 @@ def test_a_second_lab_on_the_same_session_is_refused(night: Night) -> None:
 def test_an_interrupt_ends_a_headless_night_in_order(night: Night, number: signal.Signals) -> None:
     process = night.command("run", "--agent", "tpe", "--budget", "60", "--headless")
     wait_until(
-        lambda: sessions.sessions(night.root)
-        and (current := night.state().current)
-        and current.phase is Phase.TRAINING,
+        lambda: (
+            sessions.sessions(night.root)
+            and (current := night.state().current)
+            and current.phase is Phase.TRAINING
+        ),
         "a run in flight",
     )
     process.send_signal(number)
@@ -167,9 +168,11 @@ def test_an_interrupt_ends_a_headless_night_in_order(night: Night, number: signa
 def test_a_hang_up_of_the_viewer_does_not_touch_the_lab(night: Night) -> None:
     process = night.command("run", "--agent", "tpe", "--budget", "60", "--headless")
     wait_until(
-        lambda: sessions.sessions(night.root)
-        and (current := night.state().current)
-        and current.phase is Phase.TRAINING,
+        lambda: (
+            sessions.sessions(night.root)
+            and (current := night.state().current)
+            and current.phase is Phase.TRAINING
+        ),
         "a run in flight",
     )
     process.send_signal(signal.SIGHUP)
@@ -252,7 +255,7 @@ def test_doctor_finds_what_is_there_and_what_is_not(night: Night) -> None:
     healthy = night.done("doctor", "--agent", "tpe")
     assert healthy.returncode == 0, healthy.stdout
     assert "FAIL" not in healthy.stdout
-    os.remove(night.root / "train.py")
+    (night.root / "train.py").unlink()
     sick = night.done("doctor", "--agent", "tpe")
     assert sick.returncode == 1
     assert re.search(r"FAIL +train.py +There is no ", sick.stdout)

@@ -90,8 +90,9 @@ class WatchedLab(Lab):
     async def reach(self, phase: Phase, experiment: int) -> None:
         """Wait until an experiment is in a phase."""
         await self.until(
-            lambda state: experiment in state.experiments
-            and state.experiments[experiment].phase is phase
+            lambda state: (
+                experiment in state.experiments and state.experiments[experiment].phase is phase
+            )
         )
 
 
@@ -226,5 +227,3 @@ def processes_below(folder: Path) -> list[psutil.Process]:
         if alive and str(folder) in place and process.pid != os.getpid():
             found.append(process)
     return found
-
-

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from autoresearch_tui.record.state import Activity, Experiment, SessionState
 from autoresearch_tui.session import LabLife, Session
 
+LOG_LINES = 12
 LIFE_WORDS = {
     LabLife.ALIVE: "running",
     LabLife.SILENT: "running, but its heart does not beat: the process hangs or is stopped",
@@ -21,6 +22,19 @@ def status(session: Session, state: SessionState, life: LabLife, now: float) -> 
 def closing(session: Session, state: SessionState) -> str:
     """Return what a session has come to, and where its results are."""
     return "\n".join(_closing_lines(session, state))
+
+
+def last_words(session: Session) -> str:
+    """Return what is known of a lab that died: the end of its log."""
+    try:
+        log = session.lab_log.read_text(encoding="utf-8", errors="replace").splitlines()
+    except FileNotFoundError:
+        log = []
+    said = "\n".join(f"  {line}" for line in log[-LOG_LINES:]) or "  nothing"
+    return (
+        f"The lab died. No finished experiment is lost; go on with: "
+        f"autoresearch run --tag {session.tag}\nThe end of {session.lab_log}:\n{said}"
+    )
 
 
 def experiment(experiment: Experiment) -> str:

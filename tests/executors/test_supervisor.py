@@ -9,7 +9,15 @@ from pathlib import Path
 import psutil
 import pytest
 
-from autoresearch_tui.executors.base import ClockStarted, Ended, Job, JobEvent, Ready, Started, Trial
+from autoresearch_tui.executors.base import (
+    ClockStarted,
+    Ended,
+    Job,
+    JobEvent,
+    Ready,
+    Started,
+    Trial,
+)
 from autoresearch_tui.executors.local import LocalExecutor, LocalJob, child_environment
 from autoresearch_tui.record.events import RunOutcome
 from tests.workshop import processes_below, wait_until
@@ -27,9 +35,7 @@ def finish(**values):
 """
 
 
-def job(
-    folder: Path, script: str, *, budget_s: float | None = None, limit_s: float = 30.0
-) -> Job:
+def job(folder: Path, script: str, *, budget_s: float | None = None, limit_s: float = 30.0) -> Job:
     (folder / "rows").write_bytes(b"rows")
     (folder / "script.py").write_text(textwrap.dedent(script))
     return Job(

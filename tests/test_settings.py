@@ -1,0 +1,76 @@
+"""Settings come from where they should, and what is wrong is named."""
+
+from pathlib import Path
+
+import pytest
+
+from autoresearch_tui import settings
+from autoresearch_tui.record.events import ApprovalMode
+from autoresearch_tui.settings import (
+    AgentSettings,
+    LimitSettings,
+    RunSettings,
+    Settings,
+    SettingsError,
+)
+
+
+def write(folder: Path, text: str) -> None:
+    (folder / settings.FILE_NAME).write_text(text)
+
+
+def test_without_anything_the_defaults_hold(tmp_path: Path) -> None:
+    assert settings.load(tmp_path, {}, {}) == Settings()
+
+
+def test_flags_beat_the_environment_and_that_beats_the_file(tmp_path: Path) -> None:
+    write(tmp_path, '[agent]\nkind = "tpe"\nmodel = "file"\nbase_url = "file"\n')
+    environ = {"AUTORESEARCH_AGENT_MODEL": "environ", "AUTORESEARCH_AGENT_BASE_URL": "environ"}
+    found = settings.load(tmp_path, environ, {"agent": {"base_url": "flag"}})
+    assert found.agent == AgentSettings(kind="tpe", model="environ", base_url="flag")
+
+
+def test_the_environment_holds_numbers_and_words(tmp_path: Path) -> None:
+    environ = {"AUTORESEARCH_RUN_BUDGET_S": "60", "AUTORESEARCH_APPROVAL_MODE": "ask"}
+    found = settings.load(tmp_path, environ, {})
+    assert found.run.budget_s == 60
+    assert found.approval.mode is ApprovalMode.ASK
+
+
+def test_variables_of_others_are_passed_over(tmp_path: Path) -> None:
+    environ = {"AUTORESEARCH_RUN_DIR": "/x", "AUTORESEARCH_DATA": "/y"}
+    assert settings.load(tmp_path, environ, {}) == Settings()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[runn]\n", ["[runn]", "did you mean run"]),
+        ("[run]\nbudget = 3\n", ["budget", "[run]", "did you mean budget_s"]),
+        ('[run]\nbudget_s = "long"\n', ["Expected `float", "run.budget_s"]),
+        ("[run]\nbudget_s = 0\n", ["run.budget_s", "greater than zero"]),
+        ("[limits]\nmax_experiments = -1\n", ["limits.max_experiments"]),
+        ('[approval]\nmode = "maybe"\n', ["'maybe'", "approval.mode"]),
+        ("run = 3\n", ["run"]),
+        ("[run\n", ["can not be read"]),
+    ],
+)
+def test_what_is_wrong_is_named(tmp_path: Path, text: str, words: list[str]) -> None:
+    write(tmp_path, text)
+    with pytest.raises(SettingsError) as raised:
+        settings.load(tmp_path, {}, {})
+    assert all(word in str(raised.value) for word in [*words])
+
+
+def test_a_wrong_variable_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="AUTORESEARCH_RUN_BUDGET_S='soon'"):
+        settings.load(tmp_path, {"AUTORESEARCH_RUN_BUDGET_S": "soon"}, {})
+
+
+def test_what_is_written_is_read(tmp_path: Path) -> None:
+    chosen = Settings(
+        run=RunSettings(budget_s=7.5),
+        limits=LimitSettings(until="07:00", max_experiments=3),
+    )
+    settings.write(tmp_path / "session.toml", chosen)
+    assert settings.read(tmp_path / "session.toml") == chosen
