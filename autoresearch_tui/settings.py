@@ -8,7 +8,7 @@ import difflib
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import tomli_w
@@ -178,7 +178,7 @@ def _check(source: str, layer: Layer) -> None:
                 f"{source} has an unknown section [{section}]{_nearest(section, _sections())}."
             )
         # What is no table is refused below, with the name of its place.
-        for key in values if isinstance(values, dict) else ():
+        for key in cast("Layer", values) if isinstance(values, dict) else ():
             if key not in _fields(section):
                 nearest = _nearest(key, _fields(section))
                 raise SettingsError(f"{source} has an unknown key {key} in [{section}]{nearest}.")

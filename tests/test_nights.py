@@ -12,6 +12,7 @@ from autoresearch_tui import session as sessions
 from autoresearch_tui.record.events import RunOutcome, Status
 from autoresearch_tui.record.state import Phase
 from autoresearch_tui.session import LabLife, Session
+from tests.agents.messages_server import EditOneConstant, Fault, MessagesServer
 from tests.workshop import BUDGET_S, Workshop, processes_below, wait_until
 
 QUICK = ("run", "--agent", "tpe", "--budget", str(BUDGET_S))
@@ -249,6 +250,38 @@ def test_secrets_stay_out_of_the_session(night: Night) -> None:
     files = [path for path in night.session.folder.rglob("*") if path.is_file()]
     assert len(files) > 10
     assert not any(secret.encode() in path.read_bytes() for path in files)
+
+
+def test_claude_edits_through_its_tools_and_its_edit_is_run(night: Night) -> None:
+    with MessagesServer(EditOneConstant(r"^(LEARNING_RATE) = ([0-9.]+)")) as server:
+        done = night.done(
+            "run", "--agent", "claude", "--base-url", server.url, "--budget", str(BUDGET_S),
+            "--headless", "--max-experiments", "3", ANTHROPIC_API_KEY="any",
+        )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    state = night.state()
+    assert [e.agent for e in state.experiments.values()] == ["baseline", "claude", "claude"]
+    first = state.experiments[1]
+    assert first.val_bpb is not None
+    assert first.usage.input_tokens > 0
+    assert first.usage.output_tokens > 0
+    assert first.hypothesis
+    thoughts = night.session.reasoning.read_text()
+    assert "edit_train" in thoughts
+    assert "submit" in thoughts
+    assert night.session.diff(1).read_text().count("\n+LEARNING_RATE") == 1
+    assert len(server.requests) >= 4
+
+
+def test_a_refused_key_is_said_and_the_night_goes_on_with_tpe(night: Night) -> None:
+    with MessagesServer(lambda _: Fault(401, "authentication_error", "invalid key")) as server:
+        done = night.done(
+            "run", "--agent", "claude", "--base-url", server.url, "--budget", str(BUDGET_S),
+            "--headless", "--max-experiments", "2", ANTHROPIC_API_KEY="wrong",
+        )  # fmt: skip
+    assert done.returncode == 0
+    assert "The key in ANTHROPIC_API_KEY was refused" in done.stdout
+    assert night.state().experiments[1].agent == "tpe"
 
 
 def test_doctor_finds_what_is_there_and_what_is_not(night: Night) -> None:

@@ -41,8 +41,8 @@ T = TypeVar("T")
 class ScriptedAgent:
     """Proposes what it is given: a learning rate, a whole file, or an error."""
 
-    name = "scripted"
-    model = None
+    name: str = "scripted"
+    model: str | None = None
 
     def __init__(self, *steps: float | str | ProposalError) -> None:
         self.steps = list(steps)
@@ -57,7 +57,7 @@ class ScriptedAgent:
                 raise step
             case str():
                 return Proposal(train=step, title="a whole file", hypothesis="It may work.")
-            case float():
+            case _:
                 train = with_rate(context.train, step)
                 return Proposal(
                     train=train,

@@ -25,7 +25,8 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from types import FrameType
+from typing import Any, cast
 
 OVERRUN_ALLOWED_S = 0.5
 OVERRUN_ALLOWED_SHARE = 0.01
@@ -97,10 +98,12 @@ class Lines:
 def parse(line: bytes) -> Message:
     """Return the object that a line holds; empty where it holds none."""
     try:
-        message = json.loads(line)
+        message: Any = json.loads(line)
     except ValueError:
         return {}
-    return message if isinstance(message, dict) else {}
+    if not isinstance(message, dict):
+        return {}
+    return cast("Message", message)
 
 
 def tell(**event: Any) -> None:
@@ -151,11 +154,10 @@ class Supervisor:
 
     def _spawn(self) -> subprocess.Popen[bytes]:
         environment = dict(self.job["environment"])
-        inherited: list[int] = []
+        theirs: socket.socket | None = None
         if self.trial is not None:
             ours, theirs = socket.socketpair()
             environment["AUTORESEARCH_TRIAL_FD"] = str(theirs.fileno())
-            inherited = [theirs.fileno()]
             self.trial_socket = ours
             ours.setblocking(False)
             self.selector.register(ours, selectors.EVENT_READ, self._read_trial)
@@ -167,10 +169,10 @@ class Supervisor:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            pass_fds=inherited,
+            pass_fds=[] if theirs is None else [theirs.fileno()],
             preexec_fn=die_with_parent,  # noqa: PLW1509 - this process has one thread
         )
-        if self.trial is not None:
+        if theirs is not None:
             theirs.close()
         assert process.stdout is not None
         os.set_blocking(process.stdout.fileno(), False)
@@ -183,12 +185,13 @@ class Supervisor:
         writing.setblocking(False)
         signal.set_wakeup_fd(writing.fileno(), warn_on_full_buffer=False)
         self._wakeup_writing = writing
-        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.signal(signal.SIGCHLD, ignore)
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            signal.signal(
-                number, lambda *_: self._end("interrupted", "its supervisor was told to end")
-            )
+            signal.signal(number, self._told_to_end)
         return reading
+
+    def _told_to_end(self, _number: int, _frame: FrameType | None) -> None:
+        self._end("interrupted", "its supervisor was told to end")
 
     def _wait(self) -> None:
         for key, _ in self.selector.select(max(0.0, self.deadline - time.monotonic())):
@@ -369,6 +372,10 @@ class Supervisor:
                 return
             for key, _ in self.selector.select(left_s):
                 key.data()
+
+
+def ignore(_number: int, _frame: FrameType | None) -> None:
+    """Take a signal that only has to wake the loop."""
 
 
 def children() -> list[int]:

@@ -143,10 +143,10 @@ def describe(prepare: Path, settings: Settings) -> dict[str, Any]:
         check=False,
     )
     try:
-        description = json.loads(done.stdout)
-    except ValueError:
+        description = msgspec.json.decode(done.stdout, type=dict[str, Any])
+    except msgspec.DecodeError:
         description = None
-    if done.returncode or not isinstance(description, dict):
+    if done.returncode or description is None:
         last = done.stderr.strip().rpartition("\n")[2]
         raise SessionError(f"`python {prepare} describe` failed: {last or 'it said nothing'}")
     return description

@@ -75,7 +75,7 @@ def _versions(machine: Hardware) -> str:
 
 def unified_diff(old: str, new: str) -> str:
     """Return the change between two versions of `train.py`; empty where there is none."""
-    patch = pygit2.Patch.create_from(old, new, TRAIN_FILE, TRAIN_FILE)
+    patch = pygit2.Patch.create_from(old.encode(), new.encode(), TRAIN_FILE, TRAIN_FILE)
     return patch.text or ""
 
 

@@ -113,19 +113,15 @@ class ExperimentRepository:
         assert isinstance(blob, pygit2.Blob)
         return blob.data.decode()
 
-    def holds(self, commit: str) -> bool:
-        """Return whether the commit's object exists."""
-        return pygit2.Oid(hex=commit) in self._git
-
     def _commit(self, commit: str) -> pygit2.Commit:
-        found = self._git.get(commit)
-        if not isinstance(found, pygit2.Commit):
+        try:
+            return self._git[commit].peel(pygit2.Commit)
+        except KeyError as error:
             raise RepositoryError(
                 f"The commit {commit} of an experiment is missing from {self._git.path}. "
                 "Restore the repository's objects from a copy, or begin another session with "
                 "`autoresearch run --new`."
-            )
-        return found
+            ) from error
 
     def _target(self, name: str) -> str | None:
         reference = self._git.references.get(name)

@@ -1,0 +1,110 @@
+"""The agents by name, and which one is taken when none is named."""
+
+import difflib
+from collections.abc import Mapping
+from typing import Protocol
+
+from autoresearch_tui.agents.base import Agent
+
+KINDS = ("auto", "tpe", "claude")
+KEY_VARIABLE = "ANTHROPIC_API_KEY"
+
+
+class AgentError(ValueError):
+    """An agent that does not exist, or can not work here; the message says what to do."""
+
+
+class Options(Protocol):
+    """What a person chose of an agent."""
+
+    @property
+    def kind(self) -> str:
+        """One of `KINDS`."""
+        ...
+
+    @property
+    def model(self) -> str | None:
+        """Of claude; its default where there is none."""
+        ...
+
+    @property
+    def base_url(self) -> str | None:
+        """A server of the user's own that speaks the Messages API; it may need no key."""
+        ...
+
+    @property
+    def limit_s(self) -> float:
+        """Seconds that one proposal may take."""
+        ...
+
+    @property
+    def max_turns(self) -> int:
+        """Answers of a model for one proposal."""
+        ...
+
+    @property
+    def max_output_tokens(self) -> int:
+        """Tokens of a model for one proposal."""
+        ...
+
+
+def choose(options: Options, environ: Mapping[str, str]) -> tuple[Agent, str | None]:
+    """Return the agent that was asked for, and what a person should know of the choice.
+
+    `auto` is claude where the environment has a key or a server was named, and else tpe. The key
+    is looked for in `ANTHROPIC_API_KEY` of `environ` alone.
+
+    Raises:
+        AgentError: there is no such kind, or claude has neither a key nor a server.
+    """
+    key = environ.get(KEY_VARIABLE, "").strip() or None
+    can_ask_model = bool(key or options.base_url)
+    match options.kind:
+        case "tpe":
+            return fallback(), None
+        case "claude" | "auto" if can_ask_model:
+            return _claude(key, options), None
+        case "claude":
+            raise AgentError(
+                f"The agent claude needs a key in {KEY_VARIABLE}, or the address of a server of "
+                "your own with --base-url. Without either, choose --agent tpe."
+            )
+        case "auto":
+            notice = (
+                f"There is no key in {KEY_VARIABLE}, so the agent is tpe: it moves the constants "
+                "of train.py by statistics, without a language model."
+            )
+            return fallback(), notice
+        case kind:
+            close = difflib.get_close_matches(kind, KINDS, n=1, cutoff=0.0)
+            raise AgentError(
+                f"There is no agent {kind!r}. Did you mean {close[0]!r}? There are: "
+                f"{', '.join(KINDS)}."
+            )
+
+
+def fallback() -> Agent:
+    """Return the agent that works anywhere, for when another one can not go on."""
+    # Each agent's libraries are loaded only where that agent works.
+    from autoresearch_tui.agents.tpe import TpeAgent  # noqa: PLC0415
+
+    return TpeAgent()
+
+
+def _claude(key: str | None, options: Options) -> Agent:
+    from autoresearch_tui.agents.claude import (  # noqa: PLC0415
+        DEFAULT_MODEL,
+        ClaudeAgent,
+        Limits,
+    )
+
+    return ClaudeAgent(
+        model=options.model or DEFAULT_MODEL,
+        api_key=key,
+        base_url=options.base_url,
+        limits=Limits(
+            seconds=options.limit_s,
+            turns=options.max_turns,
+            output_tokens=options.max_output_tokens,
+        ),
+    )

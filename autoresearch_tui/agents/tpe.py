@@ -1,0 +1,194 @@
+"""The tpe agent: moves the ALL_CAPS numbers of `train.py` by statistics alone.
+
+It needs no key and no network, and is the control that a language model has to beat. All that it
+knows it reads from the session's state and files at every proposal, so a resumed night, or one
+that another agent began, is no different from its own.
+"""
+
+import asyncio
+import re
+import statistics
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from autoresearch_tui.agents import constants, ladders
+from autoresearch_tui.agents.base import Context, Proposal, ProposalError, Think
+from autoresearch_tui.agents.constants import Constant, Number
+from autoresearch_tui.agents.ladders import Ladder
+from autoresearch_tui.agents.trials import Trial, TrialReader
+from autoresearch_tui.record.events import Usage
+from autoresearch_tui.record.samples import ThoughtKind
+
+LEAST_CHANGES = 8
+"""Measured changes below which nothing is said of what the next one may bring."""
+CHANGES_KEPT = 30
+"""The latest changes, from which that is said."""
+WISH_CHARACTERS = 40
+"""How far a word such as `lower` may stand from the constant that it means."""
+
+_WAYS = {
+    1: r"higher|raise|increase|larger|bigger|greater|more|up|longer|deeper|wider",
+    -1: r"lower|reduce|decrease|smaller|less|fewer|down|shorter|shallower|narrower",
+}
+_WAY = re.compile(rf"\b(?:(?P<up>{_WAYS[1]})|(?P<down>{_WAYS[-1]}))\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class _Move:
+    """A constant and where it goes."""
+
+    constant: Constant
+    value: Number
+
+    def __str__(self) -> str:
+        literal = constants.format_number(self.value, like=self.constant.literal)
+        return f"{self.constant.name} {self.constant.literal} -> {literal}"
+
+
+class TpeAgent:
+    """Proposes other values for one to three constants at a time."""
+
+    name = "tpe"
+    model: str | None = None
+
+    def __init__(self) -> None:
+        self._reader = TrialReader()
+
+    async def propose(self, context: Context, think: Think) -> Proposal:
+        """Return an edit of constants that was not tried yet.
+
+        Raises:
+            ProposalError: the script has no constant to move, or all moves were tried.
+        """
+        # Optuna and a long night's syntax trees are up to a second of pure computing.
+        proposal, thoughts = await asyncio.to_thread(self._propose, context)
+        for thought in thoughts:
+            think(ThoughtKind.TEXT, f"{thought}\n")
+        return proposal
+
+    def _propose(self, context: Context) -> tuple[Proposal, list[str]]:
+        # Importing Optuna takes a moment that only this agent should cost, and not the event loop.
+        from autoresearch_tui.agents import sampler  # noqa: PLC0415
+
+        started = time.monotonic()
+        movable = _movable(context)
+        trials = self._reader.trials(context, movable)
+        tried = self._reader.tried(context, movable)
+        wish, thoughts = read_wish(context.steering, movable)
+        move = sampler.suggest(movable, trials, tried, context.seed, wish)
+        if move is None and wish:
+            thoughts.append(
+                "All that was asked for was tried, or is out of reach: I choose myself."
+            )
+            move = sampler.suggest(movable, trials, tried, context.seed)
+        if move is None:
+            raise ProposalError(
+                "Every move of the constants in train.py was tried. Give it other constants, or "
+                "choose another agent.",
+                fatal=True,
+            )
+        of = {ladder.constant.key: ladder.constant for ladder in movable}
+        moves = [_Move(of[key], value) for key, value in move.items()]
+        reasons = [f"{one}: {_reason(one, trials)}" for one in moves]
+        proposal = Proposal(
+            train=constants.rewrite(context.train, move),
+            title=", ".join(map(str, moves)),
+            hypothesis=" ".join(reasons),
+            expected_change=_expected_change(trials),
+            usage=Usage(seconds=time.monotonic() - started),
+        )
+        return proposal, [*thoughts, _overview(movable, trials), *reasons]
+
+
+def _movable(context: Context) -> list[Ladder]:
+    """Return the ladders of all constants that count on the session's device.
+
+    Raises:
+        ProposalError: there are none.
+    """
+    hardware = context.state.hardware
+    try:
+        found = constants.find(context.train, hardware.device if hardware else None)
+    except SyntaxError as error:
+        raise ProposalError(
+            f"train.py of experiment {context.incumbent} does not parse: {error}.", fatal=True
+        ) from None
+    movable = [ladder for ladder in map(ladders.build, found) if ladder]
+    if not movable:
+        raise ProposalError(
+            "train.py has no constants to move: tpe needs numbers with names in ALL_CAPS at its "
+            "top level, such as LEARNING_RATE = 0.01. Add some, or choose another agent.",
+            fatal=True,
+        )
+    return movable
+
+
+def read_wish(
+    sentences: Sequence[str], movable: Sequence[Ladder]
+) -> tuple[dict[str, int], list[str]]:
+    """Return the constants that a person named, each with the way to go, and what to answer.
+
+    A way is 1, -1, or 0 where no word such as `lower` stands near the name.
+    """
+    wish: dict[str, int] = {}
+    answers: list[str] = []
+    for sentence in sentences:
+        named: list[str] = []
+        for ladder in movable:
+            name = ladder.constant.name
+            pattern = rf"\b{name.replace('_', '[_ ]')}\b"
+            if match := re.search(pattern, sentence, re.IGNORECASE):
+                way = _way(sentence, match.start(), match.end())
+                wish[ladder.constant.key] = way
+                named.append(name + {1: " higher", -1: " lower"}.get(way, ""))
+        known = ", ".join(named) or "no constant of train.py, so it changes nothing"
+        answers.append(f'You said: "{sentence}" I read names, not English. It names: {known}.')
+    return wish, answers
+
+
+def _way(sentence: str, start: int, end: int) -> int:
+    """Return the way that the word nearest to a name asks for."""
+    nearest, way = WISH_CHARACTERS + 1, 0
+    for match in _WAY.finditer(sentence):
+        distance = max(start - match.end(), match.start() - end)
+        if 0 <= distance < nearest:
+            nearest, way = distance, 1 if match["up"] else -1
+    return way
+
+
+def _overview(movable: Sequence[Ladder], trials: Sequence[Trial]) -> str:
+    failed = sum(trial.loss is None for trial in trials)
+    moved = {key for trial in trials for key in trial.moved}
+    never = sum(ladder.constant.key not in moved for ladder in movable)
+    return (
+        f"{len(movable)} constants can be moved, {never} of them never were; {len(trials)} "
+        f"experiments to learn from, {failed} of them failed."
+    )
+
+
+def _reason(move: _Move, trials: Sequence[Trial]) -> str:
+    """Return in words what past experiments say of a constant."""
+    key, meaning = move.constant.key, move.constant.meaning
+    about = f" ({meaning})" if meaning else ""
+    past = [trial for trial in trials if key in trial.moved]
+    if not past:
+        return f"never moved so far, so this asks whether it matters{about}."
+    kept = sum(trial.paid for trial in past)
+    times = "once" if len(past) == 1 else f"{len(past)} times"
+    text = f"moved {times} so far, {kept} kept"
+    measured = [(trial.change, trial.values[key]) for trial in past if trial.change is not None]
+    if measured:
+        change, value = min(measured)
+        text += f"; best when it went to {constants.format_number(value)} ({change:+.4f})"
+    if failed := sorted({trial.values[key] for trial in past if trial.loss is None}):
+        text += f"; failed at {', '.join(map(constants.format_number, failed[:5]))}"
+    return f"{text}{about}."
+
+
+def _expected_change(trials: Sequence[Trial]) -> float | None:
+    """Return what such moves brought of late: mostly, a little worse."""
+    changes = [trial.change for trial in trials if trial.moved and trial.change is not None]
+    if len(changes) < LEAST_CHANGES:
+        return None
+    return round(statistics.median(changes[-CHANGES_KEPT:]), 6)
