@@ -10,6 +10,7 @@ import os
 import re
 import socket
 import time
+import warnings
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
@@ -124,7 +125,11 @@ class Session:
     def socket(self) -> Path:
         """Where the lab listens: a short path, since a Unix socket's may have 107 bytes."""
         digest = hashlib.sha256(str(self.folder).encode()).hexdigest()[:SOCKET_NAME_CHARS]
-        return Path(platformdirs.user_runtime_dir(FOLDER_NAME)) / f"{digest}.sock"
+        with warnings.catch_warnings():
+            # Without XDG_RUNTIME_DIR it warns, and falls back to a folder that does as well.
+            warnings.simplefilter("ignore")
+            folder = Path(platformdirs.user_runtime_dir(FOLDER_NAME))
+        return folder / f"{digest}.sock"
 
     def experiment(self, number: int) -> Path:
         """Return the folder of one experiment."""

@@ -28,7 +28,10 @@ class ControlServer:
 
     async def start(self) -> None:
         """Begin to listen; a socket that a dead lab left behind is replaced."""
-        self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        folder = self._path.parent
+        folder.mkdir(parents=True, exist_ok=True)
+        # Of somebody else's folder the mode can not be changed: that is an error, and should be.
+        folder.chmod(0o700)
         temporary = self._path.with_suffix(f".{os.getpid()}")
         temporary.unlink(missing_ok=True)
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
