@@ -31,11 +31,13 @@ screenshots: $(VENV)/.installed-dev
 clean:
 	rm -rf $(VENV) build dist *.egg-info
 
-$(BIN)/python:
-	$(PYTHON) -m venv $(VENV)
+# Touched only once the whole environment is there.
+$(VENV)/.made:
+	$(PYTHON) -m venv --clear $(VENV)
+	@touch $@
 
 # An editable installation: only a change of pyproject.toml asks for another one.
-$(VENV)/.installed: $(BIN)/python pyproject.toml
+$(VENV)/.installed: $(VENV)/.made pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
 	@touch $@
 

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
-from typing import NoReturn
+from typing import NoReturn, TextIO
 
 from autoresearch_tui import __version__, headless, settings
 from autoresearch_tui import session as sessions
@@ -49,7 +49,7 @@ def main() -> NoReturn:
         print(f"autoresearch: {error}", file=sys.stderr)
         code = EXIT_TROUBLE
     except KeyboardInterrupt:
-        print(file=sys.stderr)
+        print("\nautoresearch: interrupted.", file=sys.stderr)
         code = 128 + signal.SIGINT
     except BrokenPipeError:
         # Whoever read our lines has enough of them.
@@ -146,21 +146,20 @@ def _run(arguments: argparse.Namespace) -> int:
     from autoresearch_tui.lab.repository import RepositoryError  # noqa: PLC0415
 
     repository = Path.cwd()
-    chosen = settings.load(repository, os.environ, _flags(arguments))
     on_screen = not (arguments.headless or arguments.detach)
     if on_screen:
         _need_terminal()
-    if not on_screen and not arguments.detach and chosen.approval.mode is ApprovalMode.ASK:
+    session = launcher.choose_session(repository, arguments.tag, new=arguments.new)
+    chosen = settings.load(repository, os.environ, _flags(arguments), session.settings)
+    if arguments.headless and chosen.approval.mode is ApprovalMode.ASK:
         raise SettingsError(
-            "Nobody is there to approve in a headless run: leave out --approval ask, "
+            "Nobody is there to approve in a headless run: give --approval auto, "
             "or start with --detach and approve from another shell."
         )
-    session = launcher.choose_session(repository, arguments.tag, new=arguments.new)
-    started_at = time.time()
-    lines_before = _line_count(session)
     alive = sessions.lab_life(session) in (LabLife.ALIVE, LabLife.SILENT)
     if alive and on_screen:
         return _watch(session, ascii_only=arguments.ascii)
+    started_at, lines_before = time.time(), _line_count(session)
     try:
         launcher.launch(repository, session, chosen)
     except RepositoryError as error:
@@ -170,30 +169,34 @@ def _run(arguments: argparse.Namespace) -> int:
     if arguments.detach:
         print(f"The lab runs. Watch it with: autoresearch attach --tag {session.tag}")
         return 0
-    return _run_headless(session, started_at, lines_before if arguments.json else None)
+    if arguments.json:
+        follower = headless.JsonFollower(session, sys.stdout, from_line=lines_before)
+        return _run_headless(session, follower, sys.stderr)
+    follower = headless.Follower(session, headless.print_line, since=started_at)
+    return _run_headless(session, follower, sys.stdout)
 
 
-def _run_headless(session: Session, started_at: float, json_from_line: int | None) -> int:
+def _run_headless(
+    session: Session, follower: headless.Follower | headless.JsonFollower, narration: TextIO
+) -> int:
     """Follow the session to its end; Ctrl-C or TERM stops the lab in order, a hang-up does not."""
     signal.signal(signal.SIGTERM, _raise_interrupt)
     while True:
         try:
-            if json_from_line is None:
-                headless.follow(session, headless.print_line, since=started_at)
-            else:
-                headless.follow_json(session, sys.stdout, from_line=json_from_line)
+            follower.follow()
             break
         except KeyboardInterrupt:
-            print("Stopping; the run in flight is queued again.", file=sys.stderr)
+            print("Stopping; a run in flight is queued again.", file=sys.stderr)
             with contextlib.suppress(client.LabUnreachable):
                 client.send(session.socket, messages.Stop(by=client.sender(), now=True))
-            started_at = time.time()
-            json_from_line = None if json_from_line is None else _line_count(session)
+        except BrokenPipeError:
+            tag = session.tag
+            print(f"The lab of session {tag} goes on without this reader.", file=sys.stderr)
+            raise
     state = fold(JournalReader(session.journal).read())
     died = sessions.lab_life(session) is LabLife.DEAD
     if died:
         print(headless.printable_lines(summary.last_words(session)), file=sys.stderr)
-    narration = sys.stdout if json_from_line is None else sys.stderr
     print("\n" + headless.printable_lines(summary.closing(session, state)), file=narration)
     return EXIT_TROUBLE if died or state.trouble else 0
 
@@ -242,6 +245,10 @@ def _tell(arguments: argparse.Namespace, command: messages.AnyCommand) -> int:
     session = _find(arguments)
     try:
         reply = client.send(session.socket, command)
+    except client.LabSilent as error:
+        raise client.LabSilent(
+            f"{error}. It may be busy or stopped; look at it with: autoresearch status"
+        ) from error
     except client.LabUnreachable as error:
         raise client.LabUnreachable(
             f"{error}: session {session.tag} is not running. "
@@ -264,7 +271,14 @@ def _reject(arguments: argparse.Namespace) -> int:
 
 
 def _steer(arguments: argparse.Namespace) -> int:
-    return _tell(arguments, messages.Steer(by=client.sender(), text=" ".join(arguments.text)))
+    return _tell(
+        arguments, messages.Steer(by=client.sender(), text=_text(" ".join(arguments.text)))
+    )
+
+
+def _text(argument: str) -> str:
+    """Return an argument as text that can be stored, whatever bytes the shell handed over."""
+    return argument.encode("utf-8", "replace").decode()
 
 
 def _stop(arguments: argparse.Namespace) -> int:
@@ -273,14 +287,15 @@ def _stop(arguments: argparse.Namespace) -> int:
 
 def _log(arguments: argparse.Namespace) -> int:
     session = _find(arguments)
-    if arguments.follow and arguments.json:
-        headless.follow_json(session, sys.stdout)
-    elif arguments.follow:
-        headless.follow(session, headless.print_line)
-    elif arguments.json:
-        sys.stdout.write(session.journal.read_text(encoding="utf-8", errors="replace"))
+    follower = (
+        headless.JsonFollower(session, sys.stdout)
+        if arguments.json
+        else headless.Follower(session, headless.print_line)
+    )
+    if arguments.follow:
+        follower.follow()
     else:
-        headless.tell_all(session, headless.print_line)
+        follower.tell()
     return 0
 
 
@@ -290,7 +305,8 @@ def _show(arguments: argparse.Namespace) -> int:
     experiment = state.experiments.get(arguments.experiment)
     if experiment is None:
         last = state.next_number - 1
-        raise SessionError(f"Session {session.tag} has the experiments 0 to {last}.")
+        known = f"the experiments 0 to {last}" if last >= 0 else "no experiment yet"
+        raise SessionError(f"Session {session.tag} has {known}.")
     print(headless.printable_lines(summary.experiment(experiment)))
     with contextlib.suppress(FileNotFoundError):
         diff = session.diff(experiment.number).read_text(encoding="utf-8", errors="replace")

@@ -18,49 +18,64 @@ POLL_INTERVAL_S = 0.25
 LIFE_INTERVAL_S = 1.0
 
 
-def follow(session: Session, write: Callable[[str], None], *, since: float = 0.0) -> SessionState:
-    """Write a line for each fact from `since` on, until the lab ends; return the state."""
-    reader, state = JournalReader(session.journal), SessionState()
-    ended = False
-    look_at = 0.0
-    while True:
-        for fact in reader.read():
-            apply(state, fact)
-            if fact.at >= since:
-                for line in lines(state, fact):
-                    write(f"{_clock(fact.at)}  {line}")
-        if ended:
-            return state
+class Follower:
+    """Tells a session's facts as they come; it may be interrupted, and goes on where it was."""
+
+    def __init__(
+        self, session: Session, write: Callable[[str], None], *, since: float = 0.0
+    ) -> None:
+        """Give `write` a line for each fact from `since` on."""
+        self._session = session
+        self._reader = JournalReader(session.journal)
+        self._write = write
+        self._since = since
+        self.state = SessionState()
+        """What the facts told so far lead to."""
+
+    def tell(self) -> None:
+        """Write the lines of the facts that there are."""
+        for fact in self._reader.read():
+            apply(self.state, fact)
+            if fact.at >= self._since:
+                for line in lines(self.state, fact):
+                    self._write(f"{_clock(fact.at)}  {line}")
+
+    def follow(self) -> None:
+        """Write lines until the session's lab has ended."""
+        _until_the_end(self._session, self.tell)
+
+
+class JsonFollower:
+    """The same for a machine: the journal's own lines."""
+
+    def __init__(self, session: Session, out: TextIO, *, from_line: int = 0) -> None:
+        """Copy the journal's lines from number `from_line` on to `out`."""
+        self._session = session
+        self._tail = LineTail(session.journal)
+        self._out = out
+        self._skip = from_line
+
+    def tell(self) -> None:
+        """Copy the lines that there are."""
+        while found := self._tail.read():
+            skipped, self._skip = self._skip, max(0, self._skip - len(found))
+            for line in found[skipped:]:
+                self._out.write(line.decode(errors="replace") + "\n")
+        self._out.flush()
+
+    def follow(self) -> None:
+        """Copy lines until the session's lab has ended."""
+        _until_the_end(self._session, self.tell)
+
+
+def _until_the_end(session: Session, tell: Callable[[], None]) -> None:
+    look_at, ended = 0.0, False
+    while not ended:
         if (now := time.monotonic()) >= look_at:
-            # One more read follows: its last facts came before its end.
             ended = sessions.lab_life(session) in (LabLife.DEAD, LabLife.NONE)
             look_at = now + LIFE_INTERVAL_S
-        if not ended:
-            time.sleep(POLL_INTERVAL_S)
-
-
-def tell_all(session: Session, write: Callable[[str], None]) -> None:
-    """Write a line for each fact that there is."""
-    state = SessionState()
-    for fact in JournalReader(session.journal).read():
-        apply(state, fact)
-        for line in lines(state, fact):
-            write(f"{_clock(fact.at)}  {line}")
-
-
-def follow_json(session: Session, out: TextIO, *, from_line: int = 0) -> None:
-    """Copy the journal's lines from number `from_line` on, until the session's lab ends."""
-    tail = LineTail(session.journal)
-    seen, ended = 0, False
-    while True:
-        for line in tail.read():
-            seen += 1
-            if seen > from_line:
-                out.write(line.decode(errors="replace") + "\n")
-        out.flush()
-        if ended:
-            return
-        ended = sessions.lab_life(session) in (LabLife.DEAD, LabLife.NONE)
+        # Told after the look: a lab's last facts come before its end.
+        tell()
         if not ended:
             time.sleep(POLL_INTERVAL_S)
 

@@ -6,24 +6,27 @@ A session lives in the repository's own git directory, `<git>/autoresearch/<tag>
 
 import fcntl
 import hashlib
+import itertools
 import os
 import re
 import socket
+import tempfile
 import time
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cached_property
 from pathlib import Path
 
 import msgspec
 import platformdirs
-import psutil
 import pygit2
 
 FOLDER_NAME = "autoresearch"
 HEARTBEAT_INTERVAL_S = 1.0
 HEARTBEAT_LOST_AFTER_S = 8.0
+LOCK_PATIENCE_S = 1.0
+LOCK_PAUSE_S = 0.02
 SOCKET_NAME_CHARS = 16
 TAG_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -36,8 +39,6 @@ class LabFile(msgspec.Struct, frozen=True, kw_only=True):
     """The contents of `lab.json`: how to find the process that runs the session."""
 
     pid: int
-    pid_created_at: float
-    """Start of the process, which tells it from a later one with the same number."""
     host: str
     socket: str
     version: str
@@ -121,15 +122,24 @@ class Session:
         """The `prepare.py` that this session trains and evaluates with."""
         return self.pristine / "prepare.py"
 
-    @cached_property
+    @property
+    def lock(self) -> Path:
+        """Held by the lab for as long as it lives."""
+        return self.folder / "lab.lock"
+
+    @property
     def socket(self) -> Path:
-        """Where the lab listens: a short path, since a Unix socket's may have 107 bytes."""
+        """Where the session's lab listens, by its own word."""
+        lab = read_lab_file(self)
+        return Path(lab.socket) if lab else self.new_socket()
+
+    def new_socket(self) -> Path:
+        """Return where a lab of this environment should listen.
+
+        The path is short, since a Unix socket's may have 107 bytes.
+        """
         digest = hashlib.sha256(str(self.folder).encode()).hexdigest()[:SOCKET_NAME_CHARS]
-        with warnings.catch_warnings():
-            # Without XDG_RUNTIME_DIR it warns, and falls back to a folder that does as well.
-            warnings.simplefilter("ignore")
-            folder = Path(platformdirs.user_runtime_dir(FOLDER_NAME))
-        return folder / f"{digest}.sock"
+        return runtime_folder() / f"{digest}.sock"
 
     def experiment(self, number: int) -> Path:
         """Return the folder of one experiment."""
@@ -166,21 +176,45 @@ class SessionLock:
             SessionError: another lab holds it.
         """
         # Inheritable descriptors would let a surviving child keep the lock.
-        self._fd = os.open(session.folder / "lab.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC)
-        try:
-            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            os.close(self._fd)
-            lab = read_lab_file(session)
-            holder = f"process {lab.pid} on {lab.host}" if lab else "another process"
-            raise SessionError(
-                f"Session {session.tag} is already run by {holder}. "
-                f"Watch it with: autoresearch attach --tag {session.tag}"
-            ) from error
+        self._fd = os.open(session.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        until = time.monotonic() + LOCK_PATIENCE_S
+        while True:
+            try:
+                fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                # Whoever looks whether a lab lives holds the lock for an instant.
+                if time.monotonic() < until:
+                    time.sleep(LOCK_PAUSE_S)
+                    continue
+                os.close(self._fd)
+                raise SessionError(already_running(session)) from error
+            else:
+                return
 
     def release(self) -> None:
         """Give the lock up."""
         os.close(self._fd)
+
+
+def already_running(session: Session) -> str:
+    """Return what to tell who wants to run a session that is run already."""
+    lab = read_lab_file(session)
+    holder = f" by process {lab.pid} on {lab.host}" if lab else ""
+    return (
+        f"Session {session.tag} is already running{holder}. "
+        f"Watch it with: autoresearch attach --tag {session.tag}"
+    )
+
+
+def runtime_folder() -> Path:
+    """Return the user's folder for sockets."""
+    try:
+        with warnings.catch_warnings():
+            # Without XDG_RUNTIME_DIR it warns, and falls back to a folder that does as well.
+            warnings.simplefilter("ignore")
+            return Path(platformdirs.user_runtime_dir(FOLDER_NAME))
+    except OSError:
+        return Path(tempfile.gettempdir()) / f"{FOLDER_NAME}-{os.getuid()}"
 
 
 def git_directory(start: Path) -> Path:
@@ -189,13 +223,20 @@ def git_directory(start: Path) -> Path:
     Raises:
         SessionError: `start` lies in no repository, or in one without a work tree.
     """
-    found = pygit2.discover_repository(str(start))
+    try:
+        found = pygit2.discover_repository(str(start))
+        bare = found is not None and pygit2.Repository(found).is_bare
+    except pygit2.GitError as error:
+        raise SessionError(
+            f"git refuses the repository around {start}: {error}. If it belongs to another user "
+            f"whom you trust: git config --global --add safe.directory {start}"
+        ) from error
     if found is None:
         raise SessionError(
             f"{start} is in no git repository, and experiments are kept on a git branch. "
             "Go to the repository that holds train.py, or make one with: git init"
         )
-    if pygit2.Repository(found).is_bare:
+    if bare:
         raise SessionError(
             f"{found} is a bare repository, so it has no train.py to start from. "
             "Run in a clone or a work tree of it."
@@ -250,25 +291,20 @@ def named(repository: Path, tag: str) -> Session:
     return Session(git_directory(repository) / FOLDER_NAME / tag)
 
 
-def fresh_tag(repository: Path, today: time.struct_time) -> str:
-    """Return a name for a new session: the date, and a number where that is taken."""
-    taken = {session.tag for session in sessions(repository)}
+def fresh_tags(today: time.struct_time) -> Iterator[str]:
+    """Yield names for a new session: the date, then the date with a number."""
     date = time.strftime("%b%d", today).lower()
-    tag, number = date, 1
-    while tag in taken:
-        number += 1
-        tag = f"{date}-{number}"
-    return tag
+    yield date
+    for number in itertools.count(2):
+        yield f"{date}-{number}"
 
 
-def write_lab_file(session: Session, version: str) -> None:
-    """Say in `lab.json` that this process runs the session."""
-    process = psutil.Process()
+def write_lab_file(session: Session, socket_path: Path, version: str) -> None:
+    """Say in `lab.json` that this process runs the session, and where it listens."""
     lab = LabFile(
-        pid=process.pid,
-        pid_created_at=process.create_time(),
+        pid=os.getpid(),
         host=socket.gethostname(),
-        socket=str(session.socket),
+        socket=str(socket_path),
         version=version,
     )
     temporary = session.lab_file.with_suffix(".tmp")
@@ -285,25 +321,26 @@ def read_lab_file(session: Session) -> LabFile | None:
 
 
 def lab_life(session: Session, now: float | None = None) -> LabLife:
-    """Return whether the session's lab lives: here by its process, elsewhere by its heart."""
-    lab = read_lab_file(session)
-    if lab is None:
-        return LabLife.NONE
-    if lab.host == socket.gethostname() and not _process_lives(lab):
-        return LabLife.DEAD
+    """Return whether the session's lab lives: by its lock, and by its heart."""
     try:
         beat_at = session.lab_file.stat().st_mtime
-    except FileNotFoundError:
+    except OSError:
         return LabLife.NONE
+    if not _is_locked(session):
+        return LabLife.DEAD
     silent = (time.time() if now is None else now) - beat_at > HEARTBEAT_LOST_AFTER_S
     return LabLife.SILENT if silent else LabLife.ALIVE
 
 
-def _process_lives(lab: LabFile) -> bool:
+def _is_locked(session: Session) -> bool:
     try:
-        process = psutil.Process(lab.pid)
-        # Clock steps shift the reported start of a process a little.
-        same = abs(process.create_time() - lab.pid_created_at) < 2.0
-        return same and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
+        fd = os.open(session.lock, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
         return False
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(fd)
+    return False

@@ -1,4 +1,6 @@
-"""Settings: defaults, then `autoresearch.toml`, then the environment, then flags; frozen at last.
+"""Settings: defaults, the session's own, `autoresearch.toml`, the environment, flags; then frozen.
+
+A session keeps what it was last run with, but for its limits: `run` without flags goes on with it.
 
 A key `budget_s` of the section `[run]` is `AUTORESEARCH_RUN_BUDGET_S` in the environment and the
 flag that the command line names for it. Where a value is none, the lab chooses.
@@ -8,7 +10,7 @@ import difflib
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import msgspec
 import tomli_w
@@ -17,7 +19,10 @@ from autoresearch_tui.record.events import ApprovalMode
 
 FILE_NAME = "autoresearch.toml"
 ENVIRONMENT_PREFIX = "AUTORESEARCH"
+KEPT_SECTIONS = ("run", "data", "agent", "approval")
 
+Device = Literal["cuda", "mps", "cpu"]
+Profile = Literal["small", "full"]
 Layer = dict[str, Any]
 """Sections, each a table of keys and values as far as the user wrote one."""
 
@@ -35,7 +40,7 @@ class RunSettings(_Section, frozen=True, kw_only=True):
 
     budget_s: float | None = None
     """Seconds of training an experiment; 300 on CUDA, else 20."""
-    device: str | None = None
+    device: Device | None = None
     """`cuda`, `mps` or `cpu`; the best that there is."""
     startup_limit_s: float = 600.0
     """How long a training process may take before its clock starts."""
@@ -48,7 +53,7 @@ class DataSettings(_Section, frozen=True, kw_only=True):
 
     name: str = "pystdlib"
     """A data set's name or a path, as `python prepare.py --data` takes it."""
-    profile: str | None = None
+    profile: Profile | None = None
     """`small` or `full`; full on CUDA, else small."""
 
 
@@ -95,15 +100,22 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     limits: LimitSettings = LimitSettings()
 
 
-def load(repository: Path, environ: Mapping[str, str], flags: Layer) -> Settings:
-    """Return the settings of a repository.
+def load(
+    repository: Path,
+    environ: Mapping[str, str],
+    flags: Layer,
+    last_run: Path | None = None,
+) -> Settings:
+    """Return the settings of a repository, and of the session whose last ones are in `last_run`.
 
     Raises:
         SettingsError: the file can not be read, or a value is wrong.
     """
     merged: Layer = {}
     file = repository / FILE_NAME
+    kept = {} if last_run is None else _file_layer(last_run)
     for source, layer in (
+        (str(last_run), {key: value for key, value in kept.items() if key in KEPT_SECTIONS}),
         (str(file), _file_layer(file)),
         ("the environment", _environment_layer(environ)),
         ("the command line", flags),

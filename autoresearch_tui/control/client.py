@@ -14,7 +14,11 @@ ANSWER_TIMEOUT_S = 5.0
 
 
 class LabUnreachable(Exception):
-    """No living lab answered; the message says so in a sentence."""
+    """No lab answered; the message says so in a clause."""
+
+
+class LabSilent(LabUnreachable):
+    """A lab is there, and did not answer in time."""
 
 
 def sender() -> str:
@@ -34,7 +38,8 @@ def send(socket_path: Path, command: AnyCommand, timeout_s: float = ANSWER_TIMEO
     """Send one command and return the lab's answer.
 
     Raises:
-        LabUnreachable: nothing listens at the socket, or no answer came in time.
+        LabSilent: no answer came in time.
+        LabUnreachable: nothing listens at the socket.
     """
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
@@ -45,6 +50,6 @@ def send(socket_path: Path, command: AnyCommand, timeout_s: float = ANSWER_TIMEO
                 line = answers.readline(messages.LINE_LIMIT_BYTES)
         return messages.decode_reply(line)
     except TimeoutError as error:
-        raise LabUnreachable(f"the lab did not answer within {timeout_s:g} s") from error
+        raise LabSilent(f"the lab did not answer within {timeout_s:g} s") from error
     except (OSError, msgspec.DecodeError) as error:
         raise LabUnreachable("no lab is listening") from error

@@ -43,6 +43,13 @@ class ControlServer:
             self._serve, sock=listener, limit=messages.LINE_LIMIT_BYTES
         )
 
+    async def listen_again_if_lost(self) -> None:
+        """Make the socket anew where somebody removed it, as a logout may."""
+        if not self._path.exists():
+            if self._server is not None:
+                self._server.close()
+            await self.start()
+
     async def stop(self) -> None:
         """Stop listening and remove the socket."""
         if self._server is not None:
@@ -62,4 +69,8 @@ class ControlServer:
         except (msgspec.DecodeError, UnicodeDecodeError, ValueError):
             detail = "the lab did not understand the command; is the viewer of another version?"
             return Reply(ok=False, changed=False, detail=detail)
-        return await self._handle(command)
+        try:
+            return await self._handle(command)
+        except OSError as error:
+            detail = f"the lab could not record it: {error.strerror or error}"
+            return Reply(ok=False, changed=False, detail=detail)

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import signal
 import sys
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
@@ -10,12 +11,25 @@ from pathlib import Path
 import msgspec
 
 from autoresearch_tui.executors import supervisor
-from autoresearch_tui.executors.base import Ended, ExecutorError, Job, JobEvent
+from autoresearch_tui.executors.base import Ended, ExecutorError, Job, JobEvent, Started
 from autoresearch_tui.record.events import RunOutcome
 
 EVENT_LIMIT_BYTES = 1 << 20
 PASSED_ON = frozenset(
-    {"HOME", "LANG", "LANGUAGE", "LD_LIBRARY_PATH", "LOGNAME", "PATH", "TMPDIR", "TZ", "USER"}
+    {
+        "HOME",
+        "LANG",
+        "LANGUAGE",
+        "LD_LIBRARY_PATH",
+        "LOGNAME",
+        "NVIDIA_DRIVER_CAPABILITIES",
+        "NVIDIA_TF32_OVERRIDE",
+        "NVIDIA_VISIBLE_DEVICES",
+        "PATH",
+        "TMPDIR",
+        "TZ",
+        "USER",
+    }
 )
 PASSED_ON_PREFIXES = (
     "CUDA_",
@@ -23,7 +37,6 @@ PASSED_ON_PREFIXES = (
     "KMP_",
     "LC_",
     "MKL_",
-    "NVIDIA_",
     "OMP_",
     "PYTORCH_",
     "TORCHINDUCTOR_",
@@ -120,15 +133,22 @@ class LocalJob:
         assert self._process.stdout is not None
         decoder = msgspec.json.Decoder(JobEvent)
         ended: Ended | None = None
+        pid: int | None = None
         async for line in self._process.stdout:
             event = decoder.decode(line)
             if isinstance(event, Ended):
                 ended = event
-            else:
-                yield event
+                continue
+            if isinstance(event, Started):
+                pid = event.pid
+            yield event
         code = await self._process.wait()
         self.hang_up()
         if ended is None:
+            if pid is not None:
+                # Where the system does not end a process with its supervisor, this does.
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.killpg(pid, signal.SIGKILL)
             detail = self._errors.read_text(errors="replace").strip().rpartition("\n")[2]
             reason = f"its supervisor ended with exit code {code}. {detail}".strip()
             ended = Ended(outcome=RunOutcome.CRASH, reason=reason)

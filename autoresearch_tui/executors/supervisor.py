@@ -99,7 +99,7 @@ def parse(line: bytes) -> Message:
     """Return the object that a line holds; empty where it holds none."""
     try:
         message: Any = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     if not isinstance(message, dict):
         return {}
@@ -128,6 +128,7 @@ class Supervisor:
         self.lab_gone = False
         self.result: Message | None = None
         self.finish: Message = {}
+        self.ended = 0.0
 
     def run(self) -> None:
         """Start the process, watch it to its end, and report that."""
@@ -138,13 +139,19 @@ class Supervisor:
         try:
             self.process = self._spawn()
         except OSError as error:
+            self.output.close()
             tell(event="ended", outcome="crash", reason=f"it could not be started: {error}")
             return
         tell(event="started", pid=self.process.pid)
         self.selector.register(0, selectors.EVENT_READ, self._read_lab)
         self.selector.register(wakeup, selectors.EVENT_READ, lambda: wakeup.recv(READ_BYTES))
-        while self.result is None:
-            self._wait()
+        try:
+            while self.result is None:
+                self._wait()
+        except Exception as error:
+            # Whatever a run sent that nobody thought of: it must not outlive its supervisor.
+            self._end("crash", f"its supervisor failed with {error!r}")
+        assert self.result is not None
         # A run that answered is cleared at once; only one that is sent away may tidy up.
         polite = self.result["outcome"] in {"timeout", "killed"} and not self.lab_gone
         exit_code = self._clear_tree(TERM_GRACE_S if polite else 0.0)
@@ -170,7 +177,7 @@ class Supervisor:
             stderr=subprocess.STDOUT,
             start_new_session=True,
             pass_fds=[] if theirs is None else [theirs.fileno()],
-            preexec_fn=die_with_parent,  # noqa: PLW1509 - this process has one thread
+            preexec_fn=prepare_child,  # noqa: PLW1509 - this process has one thread
         )
         if theirs is not None:
             theirs.close()
@@ -186,12 +193,10 @@ class Supervisor:
         signal.set_wakeup_fd(writing.fileno(), warn_on_full_buffer=False)
         self._wakeup_writing = writing
         signal.signal(signal.SIGCHLD, ignore)
+        # The lab ends a run by its pipe; a signal would come from the run itself, or for all.
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            signal.signal(number, self._told_to_end)
+            signal.signal(number, signal.SIG_IGN)
         return reading
-
-    def _told_to_end(self, _number: int, _frame: FrameType | None) -> None:
-        self._end("interrupted", "its supervisor was told to end")
 
     def _wait(self) -> None:
         for key, _ in self.selector.select(max(0.0, self.deadline - time.monotonic())):
@@ -217,9 +222,10 @@ class Supervisor:
     def _end(self, outcome: str, reason: str) -> None:
         if self.result is None:
             self.result = {"outcome": outcome, "reason": reason}
+            self.ended = time.monotonic()
 
     def _end_by_exit(self, code: int) -> None:
-        how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+        how = f"exit code {code}" if code >= 0 else f"signal {signal_name(-code)}"
         if self.trial is None and code == 0:
             self._end("trained", "")
         elif code == 0:
@@ -313,7 +319,7 @@ class Supervisor:
         }
 
     def _clock_s(self) -> float:
-        return 0.0 if self.clock_started is None else time.monotonic() - self.clock_started
+        return 0.0 if self.clock_started is None else self.ended - self.clock_started
 
     def _number(self, key: str, default: float) -> float:
         value = self.finish.get(key, default)
@@ -374,6 +380,14 @@ class Supervisor:
                 key.data()
 
 
+def signal_name(number: int) -> str:
+    """Return a signal's name, or its number where it has none."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return str(number)
+
+
 def ignore(_number: int, _frame: FrameType | None) -> None:
     """Take a signal that only has to wake the loop."""
 
@@ -401,8 +415,10 @@ def subreaper() -> None:
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
-def die_with_parent() -> None:
-    """Have the system end this process with its supervisor, should that be killed (Linux)."""
+def prepare_child() -> None:
+    """Hear signals again, and end with the supervisor should that be killed (Linux)."""
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 

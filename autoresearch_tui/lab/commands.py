@@ -43,8 +43,8 @@ def answer(state: SessionState, command: AnyCommand, record: Callable[[KnownFact
             record(events.Steered(at=now, by=by, text=text))
             return _done("the next proposal will be given this sentence")
         case messages.Stop():
-            if state.stop_requested and not command.now:
-                return _nothing("it is stopping already, after the run in flight")
+            if state.stop_requested and (state.stop_now or not command.now):
+                return _nothing("it is stopping already")
             record(events.StopRequested(at=now, by=by, now=command.now))
             if command.now:
                 return _done("stopping now; an interrupted run is taken up at the next start")

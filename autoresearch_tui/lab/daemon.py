@@ -8,6 +8,7 @@ It answers its launcher with one JSON line on its standard output, and from then
 
 import asyncio
 import contextlib
+import errno
 import fcntl
 import json
 import logging
@@ -25,7 +26,7 @@ from autoresearch_tui.agents import catalogue
 from autoresearch_tui.control.server import ControlServer
 from autoresearch_tui.executors.local import LocalExecutor
 from autoresearch_tui.lab import stages
-from autoresearch_tui.lab.launcher import Launch
+from autoresearch_tui.lab.launcher import HandOver, Launch
 from autoresearch_tui.lab.limits import Limits
 from autoresearch_tui.lab.loop import Lab, Tools
 from autoresearch_tui.lab.repository import ExperimentRepository, RepositoryError
@@ -48,8 +49,12 @@ def main() -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     folder = Session(Path(sys.argv[1]))
     try:
+        # The launcher hands them over; only who holds the lock writes them into the session.
+        handed = msgspec.json.decode(sys.stdin.buffer.read(), type=HandOver)
         lock = SessionLock(folder)
-        return asyncio.run(_run(folder, lock))
+        settings.write(folder.settings, handed.settings)
+        folder.launch.write_bytes(msgspec.json.encode(handed.launch))
+        return asyncio.run(_run(folder, lock, handed))
     except (SessionError, SettingsError, RepositoryError, catalogue.AgentError) as error:
         _answer_launcher(ok=False, detail=str(error))
         log.error("%s", error)  # noqa: TRY400
@@ -61,10 +66,9 @@ def main() -> int:
         return 1
 
 
-async def _run(folder: Session, lock: SessionLock) -> int:
+async def _run(folder: Session, lock: SessionLock, handed: HandOver) -> int:
     run_lock = await _take_over_runs(folder)
-    chosen = settings.read(folder.settings)
-    launch = msgspec.json.decode(folder.launch.read_bytes(), type=Launch)
+    chosen, launch = handed.settings, handed.launch
     state = fold(JournalReader(folder.journal).read())
     journal = Journal(folder.journal)
     agent, notice = catalogue.choose(chosen.agent, os.environ)
@@ -80,13 +84,14 @@ async def _run(folder: Session, lock: SessionLock) -> int:
         limits=Limits(chosen.limits, time.time()),
     )
     lab = Lab(tools, state, journal)
-    server = ControlServer(folder.socket, lab.handle)
+    socket_path = folder.new_socket()
+    server = ControlServer(socket_path, lab.handle)
     _record_start(lab, tools, launch, notice)
-    session.write_lab_file(folder, __version__)
     await server.start()
+    session.write_lab_file(folder, socket_path, __version__)
     _answer_launcher(ok=True, detail="")
     background = [
-        asyncio.create_task(_beat(folder)),
+        asyncio.create_task(_beat(folder, server)),
         asyncio.create_task(Telemetry(folder.telemetry, lab.is_busy).run()),
     ]
     _end_on_signals(lab)
@@ -101,7 +106,7 @@ async def _run(folder: Session, lock: SessionLock) -> int:
 
 
 async def _run_to_the_end(lab: Lab, folder: Session) -> int:
-    """Run the night; an end in order leaves no `lab.json`, any other leaves it as a sign."""
+    """Run the night; an end that the journal knows of leaves no `lab.json`, any other does."""
     try:
         end = await lab.run()
     except RepositoryError as error:
@@ -114,6 +119,7 @@ async def _run_to_the_end(lab: Lab, folder: Session) -> int:
         log.exception("%s", sentence)
         with contextlib.suppress(OSError):
             lab.record(events.LabStopped(at=time.time(), reason=sentence, trouble=True))
+            folder.lab_file.unlink(missing_ok=True)
         return 1
     log.info("ended: %s", end.reason)
     folder.lab_file.unlink(missing_ok=True)
@@ -167,26 +173,27 @@ async def _take_over_runs(folder: Session) -> int:
             if time.monotonic() > until:
                 raise SessionError(
                     f"A run that an earlier lab of session {folder.tag} started is still there "
-                    f"after {CLEARING_LIMIT_S:g} s. Look for its processes with: "
-                    f"pgrep -af {folder.folder}"
+                    f"after {CLEARING_LIMIT_S:g} s. See who holds it with: "
+                    f"lsof {folder.folder / 'run.lock'}"
                 ) from None
             await asyncio.sleep(0.05)
         else:
             return lock
 
 
-async def _beat(folder: Session) -> None:
+async def _beat(folder: Session, server: ControlServer) -> None:
     """Touch `lab.json` at every interval: whoever watches sees that this loop turns."""
     while True:
         await asyncio.sleep(session.HEARTBEAT_INTERVAL_S)
         with contextlib.suppress(OSError):
             os.utime(folder.lab_file)
+            await server.listen_again_if_lost()
 
 
 def _end_on_signals(lab: Lab) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, lab.interrupt, f"the lab got {number.name}")
+        loop.add_signal_handler(number, lab.interrupt, f"its process was sent {number.name}")
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
 
@@ -198,10 +205,11 @@ def _answer_launcher(*, ok: bool, detail: str) -> None:
 
 
 def _disk_sentence(folder: Session, error: OSError) -> str:
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
     return (
         f"The lab had to stop: {error.strerror or error} ({error.filename or folder.folder}). "
-        "Every finished experiment is safe. Make room on the disk, then go on with: "
-        f"autoresearch run --tag {folder.tag}"
+        f"Every finished experiment is safe. {'Make room on the disk' if full else 'Mend it'}, "
+        f"then go on with: autoresearch run --tag {folder.tag}"
     )
 
 

@@ -72,10 +72,11 @@ def _machine(repository: Path, settings: Settings) -> Iterator[Finding]:
     except SessionError as error:
         yield Finding(Grade.FAIL, prepare.name, str(error))
         return
-    name = found["gpu"] or found["cpu"]
-    budget_s = settings.run.budget_s or launcher.BUDGET_S[settings.run.device or found["device"]]
+    device = settings.run.device or found["device"]
+    name = found["gpu"] if device == "cuda" else found["cpu"]
+    budget_s = settings.run.budget_s or launcher.BUDGET_S[device]
     sentence = (
-        f"{found['device']}: {name}, {found['cores']} cores, torch {found['torch']}; "
+        f"{device}: {name}, {found['cores']} cores, torch {found['torch']}; "
         f"{budget_s:g} s an experiment"
     )
     yield Finding(Grade.OK, "machine", sentence)

@@ -1,6 +1,7 @@
 """Prepares a session, and starts its lab as a process of its own."""
 
 import ast
+import contextlib
 import json
 import os
 import shutil
@@ -14,7 +15,6 @@ import msgspec
 import psutil
 
 from autoresearch_tui import session as sessions
-from autoresearch_tui import settings as settings_file
 from autoresearch_tui.lab.repository import TRAIN_FILE, ExperimentRepository
 from autoresearch_tui.record.events import DataSet, Hardware
 from autoresearch_tui.record.fold import fold
@@ -39,6 +39,13 @@ class Launch(msgspec.Struct, frozen=True, kw_only=True):
     budget_s: float
 
 
+class HandOver(msgspec.Struct, frozen=True, kw_only=True):
+    """What the lab reads on its standard input."""
+
+    launch: Launch
+    settings: Settings
+
+
 def choose_session(repository: Path, tag: str | None, *, new: bool) -> Session:
     """Return the session to run: the named one, a new one, or the one used last.
 
@@ -56,7 +63,11 @@ def choose_session(repository: Path, tag: str | None, *, new: bool) -> Session:
     known = sessions.sessions(repository)
     if known and not new:
         return known[-1]
-    return sessions.named(repository, sessions.fresh_tag(repository, time.localtime()))
+    for fresh in sessions.fresh_tags(time.localtime()):
+        unused = ExperimentRepository(repository, fresh).is_unused()
+        if unused and not sessions.named(repository, fresh).journal.exists():
+            return sessions.named(repository, fresh)
+    raise AssertionError("there is always another name")
 
 
 def launch(repository: Path, session: Session, settings: Settings) -> None:
@@ -67,30 +78,26 @@ def launch(repository: Path, session: Session, settings: Settings) -> None:
         RepositoryError: git holds something of that name which is not this session's.
     """
     if sessions.lab_life(session) in (LabLife.ALIVE, LabLife.SILENT):
-        raise SessionError(
-            f"Session {session.tag} is already running. "
-            f"Watch it with: autoresearch attach --tag {session.tag}"
-        )
+        raise SessionError(sessions.already_running(session))
     state = fold(JournalReader(session.journal).read())
     if state.incumbent is None:
         check_train_file(repository / TRAIN_FILE)
     if not state.session_id:
         ExperimentRepository(repository, session.tag).check_unused()
-    session.pristine.mkdir(parents=True, exist_ok=True)
-    if not session.prepare.exists():
+        session.pristine.mkdir(parents=True, exist_ok=True)
         _copy_prepare(repository, session)
     description = _describe_prepared(session, settings)
     found = _launch_of(repository, description, settings, state)
     check_comparable(session, state, found)
-    settings_file.write(session.settings, settings)
-    session.launch.write_bytes(msgspec.json.encode(found))
-    _start(session)
+    _start(session, HandOver(launch=found, settings=settings))
 
 
 def check_train_file(path: Path) -> None:
     """Raise a `SessionError` where a file can not be a baseline."""
     try:
-        tree = ast.parse(path.read_text(encoding="utf-8"))
+        source = path.read_bytes()
+        source.decode()
+        tree = ast.parse(source)
     except FileNotFoundError as error:
         raise SessionError(
             f"There is no {path}. Run in the folder that holds the train.py to improve."
@@ -119,6 +126,7 @@ def check_comparable(session: Session, state: SessionState, found: Launch) -> No
     differences = [
         ("data", state.data.fingerprint, found.data.fingerprint),
         ("device", state.hardware.device, found.hardware.device),
+        ("machine", state.hardware.name, found.hardware.name),
         ("budget", f"{state.budget_s:g} s", f"{found.budget_s:g} s"),
     ]
     for what, before, now in differences:
@@ -187,7 +195,7 @@ def _launch_of(
         repository=str(repository.resolve()),
         hardware=Hardware(
             device=device,
-            name=description["gpu"] or description["cpu"],
+            name=description["gpu"] if device == "cuda" else description["cpu"],
             cores=description["cores"],
             memory_mb=psutil.virtual_memory().total >> 20,
             torch=description["torch"],
@@ -210,21 +218,30 @@ def _copy_prepare(repository: Path, session: Session) -> None:
         ) from error
 
 
-def _start(session: Session) -> None:
+def _start(session: Session, handed: HandOver) -> None:
     """Start the process and wait for its word."""
     with session.lab_log.open("ab") as lab_log:
         log_start = lab_log.tell()
         process = subprocess.Popen(
             [sys.executable, "-m", "autoresearch_tui.lab.daemon", str(session.folder)],
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=lab_log,
             start_new_session=True,
             cwd="/",
         )
+    assert process.stdin is not None
     assert process.stdout is not None
-    with process.stdout as answers:
-        line = answers.readline()
+    try:
+        with contextlib.suppress(BrokenPipeError), process.stdin as handing:
+            handing.write(msgspec.json.encode(handed))
+        with process.stdout as answers:
+            line = answers.readline()
+    except KeyboardInterrupt:
+        # Nobody was told yet that it runs, so it must not.
+        process.terminate()
+        process.wait()
+        raise
     if not line:
         process.wait()
         with session.lab_log.open("rb") as written:

@@ -5,11 +5,12 @@ up a session after a crash therefore goes on in the middle of an experiment by t
 """
 
 import asyncio
+import contextlib
 import time
 from dataclasses import dataclass
 
 from autoresearch_tui.agents.base import Agent
-from autoresearch_tui.control.messages import AnyCommand, Reply
+from autoresearch_tui.control.messages import AnyCommand, Reply, Stop
 from autoresearch_tui.executors.base import (
     ClockStarted,
     Ended,
@@ -25,7 +26,7 @@ from autoresearch_tui.lab.limits import Limits
 from autoresearch_tui.lab.proposing import NoProposal, Proposer
 from autoresearch_tui.lab.repository import ExperimentRepository
 from autoresearch_tui.record import events
-from autoresearch_tui.record.events import ApprovalMode, KnownFact, RunOutcome, Status
+from autoresearch_tui.record.events import ApprovalMode, KnownFact, Level, RunOutcome, Status
 from autoresearch_tui.record.fold import apply
 from autoresearch_tui.record.journal import Journal
 from autoresearch_tui.record.state import Activity, Experiment, Phase, SessionState
@@ -33,10 +34,13 @@ from autoresearch_tui.session import Session
 from autoresearch_tui.settings import Settings
 
 INTERRUPTED_BY_LAB = "the lab ended while it ran"
+LAB_DEATHS_ALLOWED = 3
+"""How often a lab may die during runs of one experiment before that is taken for its doing."""
+FREE_MB_WANTED = 64.0
 IDLE = (Activity.PAUSED, Activity.WAITING_FOR_HUMAN, Activity.OFF)
 
 
-class Stop(Exception):
+class CanNotGoOn(Exception):
     """The session can not go on; the message says why and what to do."""
 
 
@@ -68,7 +72,8 @@ class Lab:
         self._job: RunningJob | None = None
         self._proposer = Proposer(tools.session, tools.repository, tools.agent, tools.fallback)
         self._proposal: asyncio.Task[None] | None = None
-        self._interrupted = False
+        self._interrupted_by: str | None = None
+        self._branch_stays = False
 
     def record(self, fact: KnownFact) -> None:
         """Put a fact on the disk, then into the state.
@@ -85,8 +90,17 @@ class Lab:
         return self.state.activity not in IDLE
 
     async def handle(self, command: AnyCommand) -> Reply:
-        """Do what a person asks for."""
-        return commands.answer(self.state, command, self._record_command)
+        """Do what a person asks for.
+
+        Raises:
+            OSError: it can not be recorded; a stop is obeyed all the same.
+        """
+        try:
+            return commands.answer(self.state, command, self._record_command)
+        except OSError:
+            if isinstance(command, Stop):
+                self.interrupt(f"{command.by} stopped it")
+            raise
 
     def _record_command(self, fact: KnownFact) -> None:
         self.record(fact)
@@ -95,7 +109,7 @@ class Lab:
                 self._job.kill(f"killed by {fact.by}")
             case events.StopRequested(now=now):
                 if now:
-                    self.interrupt(f"stopped by {fact.by}")
+                    self.interrupt(f"{fact.by} stopped it")
                 elif self._proposal:
                     self._proposal.cancel()
             case _:
@@ -103,7 +117,7 @@ class Lab:
 
     def interrupt(self, reason: str) -> None:
         """End the lab now: the run in flight is ended, and goes back to the queue."""
-        self._interrupted = True
+        self._interrupted_by = reason
         if self._job:
             self._job.kill(reason)
         if self._proposal:
@@ -121,8 +135,8 @@ class Lab:
         while (end := self._end()) is None:
             try:
                 await self._step()
-            except Stop as stop:
-                end = events.LabStopped(at=time.time(), reason=str(stop), trouble=True)
+            except CanNotGoOn as trouble:
+                end = events.LabStopped(at=time.time(), reason=str(trouble), trouble=True)
                 break
         self.record(end)
         return end
@@ -133,23 +147,38 @@ class Lab:
         A fact may be on the disk whose references were not moved yet; and a run that was in
         flight is gone.
         """
+        repository = self._tools.repository
+        repository.clear_stale_locks()
         for experiment in self.state.experiments.values():
-            self._tools.repository.reference_experiment(experiment.number, experiment.commit)
-        if best := self.state.best:
-            expected = self._previous_keep(best)
-            self._tools.repository.move_branch(expected.commit if expected else None, best.commit)
+            repository.reference_experiment(experiment.number, experiment.commit)
+        self._move_branch()
         current = self.state.current
         if current and current.phase in (Phase.STARTING, Phase.TRAINING):
-            self._end_run(current, Ended(outcome=RunOutcome.INTERRUPTED, reason=INTERRUPTED_BY_LAB))
+            self._end_run(current, self._what_a_dead_lab_left(current))
         notebook.write_results(self._session.results, self.state)
 
-    def _previous_keep(self, experiment: Experiment) -> Experiment | None:
-        keeps = [
-            other
-            for other in self.state.experiments.values()
-            if other.status is Status.KEEP and other.number < experiment.number
-        ]
-        return keeps[-1] if keeps else None
+    def _what_a_dead_lab_left(self, experiment: Experiment) -> Ended:
+        deaths = sum(run.reason == INTERRUPTED_BY_LAB for run in experiment.runs)
+        if deaths + 1 >= LAB_DEATHS_ALLOWED:
+            reason = f"the lab died {deaths + 1} times while it ran"
+            return Ended(outcome=RunOutcome.CRASH, reason=reason)
+        return Ended(outcome=RunOutcome.INTERRUPTED, reason=INTERRUPTED_BY_LAB)
+
+    def _move_branch(self) -> None:
+        """Have the branch follow the incumbent."""
+        best = self.state.best
+        if best is None:
+            return
+        kept = [e.commit for e in self.state.experiments.values() if e.status is Status.KEEP]
+        there = self._tools.repository.move_branch(kept[:-1], best.commit)
+        if not there and not self._branch_stays:
+            branch = self._tools.repository.branch
+            text = (
+                f"{branch} is checked out, so that it can not follow the keeps. It will at the "
+                "first keep after another branch is checked out."
+            )
+            self.record(events.Notice(at=time.time(), level=Level.WARNING, text=text))
+        self._branch_stays = not there
 
     def _end(self) -> events.LabStopped | None:
         state, now = self.state, time.time()
@@ -157,7 +186,9 @@ class Lab:
             Phase.EVALUATING,
             Phase.EVALUATED,
         )
-        if self._interrupted or (state.stop_requested and not in_flight):
+        if self._interrupted_by is not None:
+            return events.LabStopped(at=now, reason=self._interrupted_by)
+        if state.stop_requested and not in_flight:
             return events.LabStopped(at=now, reason="a person stopped it")
         if not in_flight and (limit := self._tools.limits.reached(state, now)):
             return events.LabStopped(at=now, reason=limit, finished=True)
@@ -180,6 +211,8 @@ class Lab:
                 await self._wait()
             case Phase.QUEUED:
                 await self._train(experiment)
+            case Phase.EVALUATING if experiment.killed_by:
+                self._end_killed(experiment)
             case Phase.EVALUATING:
                 await self._evaluate(experiment)
             case _:
@@ -193,13 +226,14 @@ class Lab:
     async def _wait(self) -> None:
         """Wait until something changes, or a limit of time is reached."""
         self._changed.clear()
-        limit_at = self._tools.limits.next_at()
-        left_s = None if limit_at is None else max(0.0, limit_at - time.time())
-        try:
-            async with asyncio.timeout(left_s):
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._left_s()):
                 await self._changed.wait()
-        except TimeoutError:
-            return
+
+    def _left_s(self) -> float | None:
+        """Return the seconds until a limit of time is reached; none without such a limit."""
+        limit_at = self._tools.limits.next_at()
+        return None if limit_at is None else max(0.0, limit_at - time.time())
 
     async def _next_experiment(self) -> None:
         if self.state.incumbent is None:
@@ -207,19 +241,18 @@ class Lab:
             try:
                 self._proposer.baseline(self.state, self.record)
             except NoProposal as error:
-                raise Stop(str(error)) from error
+                raise CanNotGoOn(str(error)) from error
             return
         if self.state.paused:
             await self._wait()
             return
-        self._proposal = asyncio.create_task(self._propose())
-        try:
-            await self._proposal
-        except asyncio.CancelledError:
-            if not (self.state.stop_requested or self._interrupted):
-                raise
-        finally:
-            self._proposal = None
+        self._proposal = proposal = asyncio.create_task(self._propose())
+        await asyncio.wait([proposal], timeout=self._left_s())
+        self._proposal = None
+        # A limit of time was reached, or a person asked for the end.
+        proposal.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await proposal
 
     def _refuse_second_failure(self) -> None:
         """End a session whose baseline failed under this lab: there is nothing to improve on."""
@@ -227,7 +260,7 @@ class Lab:
         failed = [e for e in self.state.experiments.values() if (e.judged_at or 0.0) > started_at]
         if failed:
             baseline = failed[-1]
-            raise Stop(
+            raise CanNotGoOn(
                 f"train.py as it stands did not give a result ({baseline.status}: "
                 f"{baseline.reason}), so there is nothing to improve on. Its output is in "
                 f"{self._session.output(baseline.number)}. Mend train.py, then go on with: "
@@ -238,9 +271,10 @@ class Lab:
         try:
             await self._proposer.propose(self.state, self.record)
         except NoProposal as error:
-            raise Stop(str(error)) from error
+            raise CanNotGoOn(str(error)) from error
 
     async def _train(self, experiment: Experiment) -> None:
+        self._refuse_full_disk()
         number = experiment.number
         replicate = len([run for run in experiment.runs if run.outcome != RunOutcome.INTERRUPTED])
         run_seed = stages.seed(self.state.session_id, number, replicate)
@@ -254,7 +288,7 @@ class Lab:
             budget_s,
             self._tools.settings.run.startup_limit_s,
         )
-        running = await self._launch(job)
+        running = await self._launch(job, experiment)
         async for event in running.events():
             now = time.time()
             match event:
@@ -285,27 +319,45 @@ class Lab:
                     self._end_run(experiment, event)
         self._job = None
 
-    async def _launch(self, job: Job) -> RunningJob:
+    def _refuse_full_disk(self) -> None:
+        free_mb = stages.free_mb(self._session)
+        if free_mb < FREE_MB_WANTED:
+            raise CanNotGoOn(
+                f"{free_mb:.0f} MiB are free on the disk of {self._session.folder}; a run wants "
+                f"{FREE_MB_WANTED:g}. Make room, then go on with: "
+                f"autoresearch run --tag {self._session.tag}"
+            )
+
+    async def _launch(self, job: Job, experiment: Experiment) -> RunningJob:
         try:
             running = await self._tools.executor.launch(job)
         except ExecutorError as error:
-            raise Stop(str(error)) from error
+            raise CanNotGoOn(str(error)) from error
         self._job = running
-        if self._interrupted:
-            running.kill("the lab is ending")
+        # What was asked for while the job started.
+        if self._interrupted_by is not None:
+            running.kill(self._interrupted_by)
+        elif experiment.killed_by:
+            running.kill(f"killed by {experiment.killed_by}")
         return running
 
     def _end_run(self, experiment: Experiment, ended: Ended) -> None:
-        interrupted = self._interrupted and ended.outcome is RunOutcome.KILLED
+        outcome = ended.outcome
+        reason = stages.explain(ended, self._session.output(experiment.number))
+        if experiment.killed_by:
+            outcome, reason = RunOutcome.KILLED, f"killed by {experiment.killed_by}"
+        elif outcome is RunOutcome.KILLED and self._interrupted_by is not None:
+            outcome = RunOutcome.INTERRUPTED
+        elif outcome is RunOutcome.CRASH and stages.free_mb(self._session) < FREE_MB_WANTED:
+            outcome, reason = RunOutcome.INTERRUPTED, f"the disk is full ({reason})"
         run = experiment.last_run
-        replicate = run.replicate if run else 0
         self.record(
             events.RunEnded(
                 at=time.time(),
                 experiment=experiment.number,
-                replicate=replicate,
-                outcome=RunOutcome.INTERRUPTED if interrupted else ended.outcome,
-                reason=stages.explain(ended, self._session.output(experiment.number)),
+                replicate=run.replicate if run else 0,
+                outcome=outcome,
+                reason=reason,
                 trained_s=ended.trained_s,
                 overrun_s=ended.overrun_s,
                 tokens=ended.tokens,
@@ -313,6 +365,23 @@ class Lab:
                 peak_memory_mb=ended.peak_memory_mb,
                 exit_code=ended.exit_code,
             )
+        )
+
+    def _end_killed(self, experiment: Experiment) -> None:
+        """End an experiment that was killed after it had trained; its run keeps its figures."""
+        run = experiment.last_run
+        assert run is not None
+        self._end_run(
+            experiment,
+            Ended(
+                outcome=RunOutcome.KILLED,
+                reason="",
+                trained_s=run.trained_s,
+                overrun_s=run.overrun_s,
+                tokens=run.tokens,
+                steps=run.steps,
+                peak_memory_mb=run.peak_memory_mb,
+            ),
         )
 
     async def _evaluate(self, experiment: Experiment) -> None:
@@ -329,10 +398,10 @@ class Lab:
             self._tools.settings.run.evaluation_limit_s,
         )
         if job is None:
-            gone = Ended(outcome=RunOutcome.INTERRUPTED, reason="its weights are gone")
-            self._end_run(experiment, gone)
+            reason = "it finished without saving weights"
+            self._record_evaluation(experiment, stages.Evaluation(valid=False, reason=reason), 0.0)
             return
-        running = await self._launch(job)
+        running = await self._launch(job, experiment)
         started = time.monotonic()
         async for event in running.events():
             if isinstance(event, Ended):
@@ -340,11 +409,15 @@ class Lab:
         self._job = None
 
     def _end_evaluation(self, experiment: Experiment, ended: Ended, seconds: float) -> None:
-        if ended.outcome is RunOutcome.KILLED or ended.outcome is RunOutcome.INTERRUPTED:
-            if not self._interrupted:
-                self._end_run(experiment, ended)
+        if ended.outcome in (RunOutcome.KILLED, RunOutcome.INTERRUPTED):
+            # The next step ends a killed experiment; an interrupted evaluation is made again.
             return
         found = stages.read_evaluation(self._session, experiment.number, ended)
+        self._record_evaluation(experiment, found, seconds)
+
+    def _record_evaluation(
+        self, experiment: Experiment, found: stages.Evaluation, seconds: float
+    ) -> None:
         run = experiment.last_run
         self.record(
             events.Evaluated(
@@ -384,12 +457,12 @@ class Lab:
             )
         )
         repository.reference_experiment(number, commit)
-        if verdict.status is Status.KEEP:
-            repository.move_branch(incumbent.commit if incumbent else None, commit)
+        kept = verdict.status is Status.KEEP
+        stages.tidy(self._session, number, keep_weights=kept)
+        if kept:
+            self._move_branch()
             if incumbent is not None:
-                stages.drop_weights(self._session, incumbent.number)
-        else:
-            stages.drop_weights(self._session, number)
+                stages.tidy(self._session, incumbent.number, keep_weights=False)
         notebook.write_results(self._session.results, self.state)
 
     def _train_file(self, experiment: Experiment) -> str:

@@ -23,7 +23,7 @@ BASELINE_AGENT = "baseline"
 FLUSH_INTERVAL_S = 0.5
 FAILURES_BEFORE_FALLBACK = 3
 RETRY_FIRST_S = 2.0
-RETRY_MAX_S = 60.0
+RETRY_DOUBLINGS = 4
 OUTPUT_TAIL_LINES = 30
 AGENT_SEEDS = 1 << 32
 STREAMED = (ThoughtKind.TEXT, ThoughtKind.THINKING)
@@ -96,7 +96,7 @@ class Proposer:
         self._session = session
         self._repository = repository
         self._agent = agent
-        self._fallback = fallback
+        self._fallback = agent if agent.name == fallback.name else fallback
         self._thoughts = Thoughts(session.reasoning)
 
     def baseline(self, state: SessionState, record: Record) -> None:
@@ -107,7 +107,8 @@ class Proposer:
         """
         path = self._repository.root / TRAIN_FILE
         try:
-            train = path.read_text(encoding="utf-8")
+            # Byte for byte: line ends of another system are the user's too.
+            train = path.read_bytes().decode()
         except (OSError, UnicodeDecodeError) as error:
             raise NoProposal(f"{path} can not be read as the baseline: {error}.") from error
         title = "baseline: train.py as it stands"
@@ -117,10 +118,14 @@ class Proposer:
     async def propose(self, state: SessionState, record: Record) -> None:
         """Ask for one edit and record it, or record that there was none.
 
+        An agent that failed several times in a row has its place taken for one proposal, so that
+        no device waits for it, and is asked again after that.
+
         Raises:
             NoProposal: the last agent that there is can not go on.
         """
-        number, agent = state.next_number, self._agent
+        number, failures = state.next_number, state.proposal_failures_in_a_row
+        agent = self._agent if failures < FAILURES_BEFORE_FALLBACK else self._fallback
         steering = [s.text for s in state.steering if s.experiment in (None, number)]
         record(
             events.ProposalStarted(
@@ -131,7 +136,7 @@ class Proposer:
         try:
             proposal = await self._ask(agent, state, number, steering)
         except ProposalError as error:
-            await self._fail(state, record, number, error)
+            await self._fail(agent, state, record, error)
         else:
             self._store(state, record, proposal, state.incumbent, agent.name, agent.model)
         finally:
@@ -158,44 +163,52 @@ class Proposer:
             self._thoughts.add(number, kind, text)
 
         try:
-            return await agent.propose(context, think)
+            proposal = await agent.propose(context, think)
+            # What can not be written can not be run.
+            for text in (proposal.train, proposal.title, proposal.hypothesis):
+                text.encode()
         except ProposalError:
             raise
+        except UnicodeEncodeError as error:
+            raise ProposalError(f"{agent.name} proposed text that is no Unicode") from error
         except Exception as error:
             # Whatever goes wrong in an agent must not end the night.
             log.exception("the agent %s failed", agent.name)
             raise ProposalError(f"{agent.name} failed with {error!r}; see lab.log") from error
+        return proposal
 
     async def _fail(
-        self, state: SessionState, record: Record, number: int, error: ProposalError
+        self, agent: Agent, state: SessionState, record: Record, error: ProposalError
     ) -> None:
+        number, now = state.next_number, time.time()
         self._thoughts.add(number, ThoughtKind.ERROR, str(error))
-        now = time.time()
         record(
             events.ProposalFailed(
-                at=now,
-                experiment=number,
-                agent=self._agent.name,
-                reason=str(error),
-                usage=error.usage,
+                at=now, experiment=number, agent=agent.name, reason=str(error), usage=error.usage
             )
         )
-        if not error.fatal and state.proposal_failures_in_a_row < FAILURES_BEFORE_FALLBACK:
-            delay_s = RETRY_FIRST_S * 2 ** (state.proposal_failures_in_a_row - 1)
-            await asyncio.sleep(min(RETRY_MAX_S, delay_s))
-            return
-        if self._agent.name == self._fallback.name:
-            raise NoProposal(f"The agent {self._agent.name} can not go on: {error}")
-        failed, self._agent = self._agent, self._fallback
-        sentence = (
-            f"{failed.name} can not go on: {error} The session goes on with {self._agent.name}."
-        )
-        record(events.Notice(at=now, level=Level.ERROR, text=sentence))
-        record(
-            events.AgentChanged(
-                at=now, agent=self._agent.name, model=self._agent.model, reason=str(error)
+        failures = state.proposal_failures_in_a_row
+        if agent is self._fallback and (error.fatal or failures >= 2 * FAILURES_BEFORE_FALLBACK):
+            raise NoProposal(f"The agent {agent.name} can not go on: {error}")
+        if error.fatal:
+            self._agent = self._fallback
+            text = (
+                f"{agent.name} can not go on: {error} The session goes on with {self._agent.name}."
             )
-        )
+            record(events.Notice(at=now, level=Level.ERROR, text=text))
+            record(
+                events.AgentChanged(
+                    at=now, agent=self._agent.name, model=self._agent.model, reason=str(error)
+                )
+            )
+        elif failures == FAILURES_BEFORE_FALLBACK:
+            text = (
+                f"{agent.name} failed {failures} times in a row: {error} "
+                f"{self._fallback.name} takes this turn."
+            )
+            record(events.Notice(at=now, level=Level.WARNING, text=text))
+        else:
+            await asyncio.sleep(RETRY_FIRST_S * 2 ** min(failures - 1, RETRY_DOUBLINGS))
 
     def _store(
         self,
@@ -237,8 +250,8 @@ class Proposer:
         )
         folder = self._session.experiment(number)
         folder.mkdir(parents=True, exist_ok=True)
-        self._session.train_file(number).write_text(proposal.train, encoding="utf-8")
-        self._session.diff(number).write_text(diff, encoding="utf-8")
+        self._session.train_file(number).write_bytes(proposal.train.encode())
+        self._session.diff(number).write_bytes(diff.encode())
         (folder / "proposal.json").write_bytes(
             msgspec.json.format(msgspec.json.encode(proposed)) + b"\n"
         )

@@ -5,7 +5,10 @@
 """
 
 import time
+from collections.abc import Callable, Collection, Iterator
+from functools import wraps
 from pathlib import Path
+from typing import ParamSpec, TypeVar
 
 import pygit2
 from pygit2.enums import FileMode
@@ -21,6 +24,26 @@ class RepositoryError(Exception):
     """The repository is not as the session left it, or can not be used; nothing was changed."""
 
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def _in_sentences(do: Callable[P, T]) -> Callable[P, T]:
+    """Turn whatever git refuses into a `RepositoryError`."""
+
+    @wraps(do)
+    def doing(*arguments: P.args, **named: P.kwargs) -> T:
+        try:
+            return do(*arguments, **named)
+        except (pygit2.GitError, OSError, ValueError, KeyError) as error:
+            raise RepositoryError(
+                f"git could not store or read an experiment: {error}. Every finished experiment "
+                "is safe; mend the repository, and go on with: autoresearch run"
+            ) from error
+
+    return doing
+
+
 class ExperimentRepository:
     """The git side of one session."""
 
@@ -34,6 +57,8 @@ class ExperimentRepository:
         found = pygit2.discover_repository(str(root))
         assert found is not None
         self._git = pygit2.Repository(found)
+        # The journal's facts are synced: what they name must not be younger than they are.
+        pygit2.settings.enable_fsync_gitdir(True)
         self.root = root.resolve()
         # A project may lie in a folder of a larger repository.
         self._train_path = (self.root / TRAIN_FILE).relative_to(Path(self._git.workdir).resolve())
@@ -47,15 +72,42 @@ class ExperimentRepository:
             return None
         return str(self._git.head.peel(pygit2.Commit).id)
 
+    @_in_sentences
+    def is_unused(self) -> bool:
+        """Return whether no branch and no reference has the session's name."""
+        return not any(True for _ in self._own_references())
+
     def check_unused(self) -> None:
-        """Raise a `RepositoryError` where a branch of this session's name is there already."""
-        if (target := self._target(self._branch_reference)) is not None:
+        """Raise a `RepositoryError` where something has the session's name already."""
+        if "refs/heads/autoresearch" in self._git.references:
             raise RepositoryError(
-                f"The branch {self.branch} exists already, at {_short(target)}, and belongs to no "
-                "session. Choose another name with --tag, or rename the branch with "
-                f"`git branch -m {self.branch} NAME`."
+                "There is a branch named autoresearch, and git can not hold "
+                f"{self.branch} beside it. Rename it with: git branch -m autoresearch NAME"
+            )
+        for name in self._own_references():
+            raise RepositoryError(
+                f"{name} exists already, and belongs to no session of this repository. "
+                "Choose another name with --tag; nothing was changed."
             )
 
+    @_in_sentences
+    def clear_stale_locks(self) -> None:
+        """Remove the locks that a lab killed in the middle of a write left on its references.
+
+        Only for who holds the session's lock: nobody else writes these references.
+        """
+        for name in (self._branch_reference, self._experiments):
+            path = git_directory(self.root) / name
+            path.with_name(f"{path.name}.lock").unlink(missing_ok=True)
+            for lock in path.glob("*.lock"):
+                lock.unlink(missing_ok=True)
+
+    def _own_references(self) -> Iterator[str]:
+        for name in self._git.references:
+            if name == self._branch_reference or name.startswith(f"{self._experiments}/"):
+                yield name
+
+    @_in_sentences
     def store(self, train: str, parent: str | None, message: str, author: str) -> str:
         """Store a commit that differs from its parent in `train.py` alone, and return its hash.
 
@@ -81,32 +133,44 @@ class ExperimentRepository:
         )
         return str(commit)
 
+    @_in_sentences
     def reference_experiment(self, number: int, commit: str) -> None:
-        """Point the experiment's own reference at its commit, so that it is never collected."""
+        """Point the experiment's own reference at its commit, so that it is never collected.
+
+        A commit that somebody's clean-up already collected is left as it is: gone.
+        """
         name = f"{self._experiments}/{number:04d}"
-        if self._target(name) != commit:
+        if self._target(name) != commit and pygit2.Oid(hex=commit) in self._git:
             self._git.references.create(name, pygit2.Oid(hex=commit), force=True)
 
-    def move_branch(self, expected: str | None, commit: str) -> None:
-        """Move the session's branch from where it is expected to be to `commit`.
+    @_in_sentences
+    def move_branch(self, earlier: Collection[str], commit: str) -> bool:
+        """Move the session's branch from one of its earlier commits to `commit`.
 
-        Being there already is no error.
+        Without earlier commits the branch is made. Returns whether it is there now: a branch that
+        somebody has checked out stays, since moving it would change their work tree's status.
 
         Raises:
             RepositoryError: it is elsewhere: somebody else moved, made or removed it.
         """
         actual = self._target(self._branch_reference)
         if actual == commit:
-            return
-        if actual != expected:
+            return True
+        if actual not in (earlier or {None}):
+            last = list(earlier)[-1] if earlier else None
             raise RepositoryError(
                 f"The branch {self.branch} is at {_short(actual)}, and the session left it at "
-                f"{_short(expected)}. Nothing was changed. Put it back with "
-                f"`git branch -f {self.branch} {expected or commit}`, "
+                f"{_short(last)}. Nothing was changed. Put it back with "
+                f"`git branch -f {self.branch} {last or commit}`, "
                 "or begin another session with `autoresearch run --new`."
             )
+        branch = self._git.branches.local.get(self.branch)
+        if branch is not None and branch.is_checked_out():
+            return False
         self._git.references.create(self._branch_reference, pygit2.Oid(hex=commit), force=True)
+        return True
 
+    @_in_sentences
     def train(self, commit: str) -> str:
         """Return the `train.py` of a commit."""
         blob = self._commit(commit).tree[self._train_path.as_posix()]
@@ -130,7 +194,8 @@ class ExperimentRepository:
     def _user(self) -> pygit2.Signature:
         try:
             return self._git.default_signature
-        except KeyError:
+        except (KeyError, ValueError, pygit2.GitError):
+            # No name is set, or an empty one.
             return pygit2.Signature(FALLBACK_NAME, FALLBACK_EMAIL)
 
 

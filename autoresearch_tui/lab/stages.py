@@ -23,6 +23,7 @@ from autoresearch_tui.session import Session
 
 WEIGHTS = "weights.safetensors"
 SEED_BITS = 63
+MIB = 1 << 20
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
@@ -60,7 +61,13 @@ def seed(session_id: str, experiment: int, replicate: int) -> int:
 
 
 def thread_count() -> int:
-    """Return how many threads a run gets that has the machine to itself."""
+    """Return how many threads a run gets that has the machine to itself.
+
+    A number that the user chose in `OMP_NUM_THREADS` stands.
+    """
+    chosen = os.environ.get(THREAD_VARIABLES[0], "")
+    if chosen.isdecimal() and int(chosen) > 0:
+        return int(chosen)
     usable = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
     return max(1, min(usable, psutil.cpu_count(logical=False) or usable))
 
@@ -77,6 +84,8 @@ def training_job(
     """Return the job that trains an experiment, its folder made afresh."""
     folder = session.run_folder(number)
     _fresh_folder(folder)
+    # Weights of an earlier run must not be taken for this one's.
+    _remove(_evaluation_folder(session, number))
     _write_inputs(folder, machine, train, run_seed, budget_s)
     return Job(
         command=(sys.executable, "train.py"),
@@ -97,20 +106,20 @@ def evaluation_job(
     budget_s: float,
     limit_s: float,
 ) -> Job | None:
-    """Return the job that scores an experiment's weights; none where the weights are gone.
+    """Return the job that scores an experiment's weights; none where there are none.
 
     Code and settings are written again: the training process could have changed its own copies.
     """
-    folder = session.experiment(number) / "evaluation"
-    folder.mkdir(exist_ok=True)
+    folder = _evaluation_folder(session, number)
     trained = session.run_folder(number) / WEIGHTS
     if _is_regular_file(trained):
+        _fresh_folder(folder)
         trained.replace(folder / WEIGHTS)
     if not _is_regular_file(folder / WEIGHTS):
         return None
     _write_inputs(folder, machine, train, run_seed, budget_s)
     answer = _answer_file(session, number)
-    answer.unlink(missing_ok=True)
+    _remove(answer)
     return Job(
         command=(
             sys.executable,
@@ -153,16 +162,28 @@ def last_lines(path: Path, count: int, limit_bytes: int = 16_384) -> str:
     try:
         with path.open("rb") as file:
             file.seek(max(0, path.stat().st_size - limit_bytes))
-            text = file.read().decode(errors="replace").replace("\r", "\n")
-    except FileNotFoundError:
+            text = file.read(limit_bytes).decode(errors="replace").replace("\r", "\n")
+    except OSError:
         return ""
     return "\n".join([line for line in text.splitlines() if line.strip()][-count:])
 
 
-def drop_weights(session: Session, number: int) -> None:
-    """Free the space of what was judged."""
-    (session.experiment(number) / "evaluation" / WEIGHTS).unlink(missing_ok=True)
-    (session.run_folder(number) / WEIGHTS).unlink(missing_ok=True)
+def tidy(session: Session, number: int, *, keep_weights: bool) -> None:
+    """Free the space of what was judged; step losses stay, and weights where they are wanted."""
+    for path in session.run_folder(number).glob("*"):
+        if path.name != session.metrics(number).name:
+            _remove(path)
+    if not keep_weights:
+        _remove(_evaluation_folder(session, number))
+
+
+def free_mb(session: Session) -> float:
+    """Return the space that is left on the session's disk, in MiB."""
+    return shutil.disk_usage(session.folder).free / MIB
+
+
+def _evaluation_folder(session: Session, number: int) -> Path:
+    return session.experiment(number) / "evaluation"
 
 
 def _answer_file(session: Session, number: int) -> Path:
@@ -170,9 +191,20 @@ def _answer_file(session: Session, number: int) -> Path:
 
 
 def _fresh_folder(folder: Path) -> None:
-    if folder.exists():
-        shutil.rmtree(folder)
+    _remove(folder)
     folder.mkdir(parents=True)
+
+
+def _remove(path: Path) -> None:
+    """Remove whatever is there: a training process may have put anything in its place."""
+    try:
+        mode = path.lstat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    if stat.S_ISDIR(mode):
+        shutil.rmtree(path)
+    else:
+        path.unlink()
 
 
 def _write_inputs(
@@ -181,7 +213,7 @@ def _write_inputs(
     trial = _TrialFile(
         data=str(machine.data_folder), device=machine.device, seed=run_seed, budget_s=budget_s
     )
-    (folder / "train.py").write_text(train, encoding="utf-8")
+    (folder / "train.py").write_bytes(train.encode())
     (folder / "trial.json").write_bytes(msgspec.json.encode(trial))
 
 
@@ -201,5 +233,5 @@ def _is_regular_file(path: Path) -> bool:
     """Return whether a path is a file and no link, which could point at anything."""
     try:
         return stat.S_ISREG(path.lstat().st_mode)
-    except FileNotFoundError:
+    except OSError:
         return False

@@ -65,12 +65,13 @@ def _change(state: SessionState, fact: AnyFact) -> None:
             state.paused_by = None
         case events.StopRequested():
             state.stop_requested = True
+            state.stop_now = state.stop_now or fact.now
         case events.Steered():
             state.steering.append(Steering(fact.text, fact.by, fact.at))
         case events.Notice():
             state.notices.append(fact)
             del state.notices[:-NOTICES_KEPT]
-        case events.KillRequested() | events.UnknownFact():
+        case events.UnknownFact():
             pass
         case events.ProposalStarted() | events.Proposed() | events.ProposalFailed():
             _propose(state, fact)
@@ -89,6 +90,7 @@ def _start_lab(state: SessionState, fact: events.LabStarted) -> None:
     state.data = fact.data
     state.limits = fact.limits
     state.stop_requested = False
+    state.stop_now = False
     state.stop_reason = ""
     state.finished = False
     state.trouble = False
@@ -136,6 +138,7 @@ def _propose(
 def _change_experiment(
     state: SessionState,
     fact: events.ApprovalRequested
+    | events.KillRequested
     | events.Approved
     | events.Rejected
     | events.RunStarted
@@ -151,6 +154,8 @@ def _change_experiment(
         case events.Approved():
             experiment.phase = Phase.QUEUED
             experiment.approved_by = fact.by
+        case events.KillRequested():
+            experiment.killed_by = fact.by
         case events.Rejected():
             experiment.phase = Phase.EVALUATED
             experiment.status = Status.REJECTED

@@ -41,8 +41,9 @@ class JournalReader:
 
     def read(self) -> Iterator[AnyFact]:
         """Yield the facts written since the last call."""
-        for line in self._tail.read():
-            try:
-                yield events.decode(line)
-            except (msgspec.DecodeError, UnicodeDecodeError):
-                self.unreadable_lines += 1
+        while lines := self._tail.read():
+            for line in lines:
+                try:
+                    yield events.decode(line)
+                except (msgspec.DecodeError, UnicodeDecodeError):
+                    self.unreadable_lines += 1

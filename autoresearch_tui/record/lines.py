@@ -5,7 +5,11 @@ for the next read, the latter is passed over by whoever decodes it.
 """
 
 import os
+import stat
 from pathlib import Path
+from typing import BinaryIO
+
+READ_LIMIT_BYTES = 4 << 20
 
 
 class LineWriter:
@@ -50,7 +54,11 @@ class LineWriter:
 
 
 class LineTail:
-    """Reads the whole lines that were added to a file since the last read."""
+    """Reads the whole lines that were added to a file since the last read.
+
+    The file may belong to an experiment, and so be anything: links are not followed, and what is
+    no regular file holds no lines.
+    """
 
     def __init__(self, path: Path, last_bytes: int | None = None) -> None:
         """Follow `path`, which need not exist yet, from its first byte.
@@ -58,31 +66,39 @@ class LineTail:
         With `last_bytes`, a longer file is followed from the first whole line in its last bytes.
         """
         self.path = path
-        self._offset = 0
         self._last_bytes = last_bytes
+        self._inode: int | None = None
+        self._offset = 0
         self._partial = b""
 
     def read(self) -> list[bytes]:
-        """Return the lines completed since the last call, without their ends, blank ones left out.
+        """Return lines completed since the last call, without their ends, blank ones left out.
 
-        A file that became shorter was replaced: it is read again from its start.
+        At most `READ_LIMIT_BYTES` are read; none is left when there are no lines. A file that
+        became shorter, or is another one, was replaced: it is read from its start.
         """
         try:
-            with self.path.open("rb") as file:
-                size = os.fstat(file.fileno()).st_size
-                if size < self._offset:
-                    self._offset, self._partial = 0, b""
-                if size == self._offset:
-                    return []
-                limit = self._last_bytes
-                if limit is not None and self._offset == 0 and size > limit:
-                    file.seek(size - limit)
-                    file.readline()
-                else:
-                    file.seek(self._offset)
-                data = file.read()
-                self._offset = file.tell()
-        except FileNotFoundError:
+            fd = os.open(self.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError:
             return []
-        *lines, self._partial = (self._partial + data).split(b"\n")
-        return [line for line in lines if line]
+        with os.fdopen(fd, "rb") as file:
+            found = os.fstat(fd)
+            if not stat.S_ISREG(found.st_mode):
+                return []
+            if found.st_ino != self._inode or found.st_size < self._offset:
+                self._begin(file, found)
+            file.seek(self._offset)
+            lines: list[bytes] = []
+            while not lines and (data := file.read(READ_LIMIT_BYTES)):
+                self._offset += len(data)
+                *whole, self._partial = (self._partial + data).split(b"\n")
+                self._partial = self._partial[-READ_LIMIT_BYTES:]
+                lines = [line for line in whole if line]
+            return lines
+
+    def _begin(self, file: BinaryIO, found: os.stat_result) -> None:
+        self._inode, self._offset, self._partial = found.st_ino, 0, b""
+        if self._last_bytes is not None and found.st_size > self._last_bytes:
+            file.seek(found.st_size - self._last_bytes)
+            file.readline(READ_LIMIT_BYTES)
+            self._offset = file.tell()

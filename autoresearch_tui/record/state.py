@@ -91,6 +91,8 @@ class Experiment:
     proposed_at: float
     phase: Phase = Phase.QUEUED
     approved_by: str | None = None
+    killed_by: str | None = None
+    """Who asked for its run to be ended."""
     runs: list[Run] = field(default_factory=list[Run])
     valid: bool | None = None
     """What the evaluator said of the last run; none before it spoke."""
@@ -146,6 +148,8 @@ class SessionState:
     """The process that runs the lab, by its own word; none once it stopped in order."""
     lab_started_at: float | None = None
     stop_requested: bool = False
+    stop_now: bool = False
+    """Whether the stop that was asked for does not wait for the run in flight."""
     stop_reason: str = ""
     """Why the lab stopped last; empty while it runs."""
     finished: bool = False

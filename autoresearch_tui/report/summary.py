@@ -1,11 +1,14 @@
 """What a session came to, in a few lines of plain text."""
 
+import shutil
 from collections.abc import Iterator
 
 from autoresearch_tui.record.state import Activity, Experiment, SessionState
 from autoresearch_tui.session import LabLife, Session
 
 LOG_LINES = 12
+MIB = 1 << 20
+MIB_WANTED = 64
 LIFE_WORDS = {
     LabLife.ALIVE: "running",
     LabLife.SILENT: "running, but its heart does not beat: the process hangs or is stopped",
@@ -26,6 +29,10 @@ def closing(session: Session, state: SessionState) -> str:
 
 def last_words(session: Session) -> str:
     """Return what is known of a lab that died: the end of its log."""
+    free_mb = shutil.disk_usage(session.folder).free / MIB
+    full = (
+        f"Its disk has {free_mb:.0f} MiB left: make room first.\n" if free_mb < MIB_WANTED else ""
+    )
     try:
         log = session.lab_log.read_text(encoding="utf-8", errors="replace").splitlines()
     except FileNotFoundError:
@@ -33,7 +40,7 @@ def last_words(session: Session) -> str:
     said = "\n".join(f"  {line}" for line in log[-LOG_LINES:]) or "  nothing"
     return (
         f"The lab died. No finished experiment is lost; go on with: "
-        f"autoresearch run --tag {session.tag}\nThe end of {session.lab_log}:\n{said}"
+        f"autoresearch run --tag {session.tag}\n{full}The end of {session.lab_log}:\n{said}"
     )
 
 
