@@ -1,14 +1,17 @@
 """What is wrong before a night begins is said in a sentence, and nothing is lost."""
 
+import fcntl
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
 from autoresearch_tui import session as sessions
-from tests.workshop import Workshop
+from autoresearch_tui.session import LabLife, SessionLock
+from tests.workshop import Workshop, wait_until
 
 RUN = ("run", "--agent", "tpe", "--budget", "0.1", "--headless", "--max-experiments", "1")
 
@@ -144,3 +147,51 @@ def test_a_full_disk_stops_the_lab_and_loses_nothing(workshop: Workshop) -> None
     assert "File too large" in session.lab_log.read_text()
     again = workshop.done(*RUN[:-1], "3")
     assert again.returncode == 0, again.stderr
+
+
+def test_a_broken_prepare_file_that_is_mended_will_do(workshop: Workshop) -> None:
+    whole = (workshop.root / "prepare.py").read_text()
+    (workshop.root / "prepare.py").write_text("def (:\n")
+    assert "describe" in refused(workshop, *RUN)
+    (workshop.root / "prepare.py").write_text(whole)
+    assert workshop.done(*RUN).returncode == 0
+
+
+def test_a_branch_in_the_way_of_ours(workshop: Workshop) -> None:
+    workshop.git("branch", "autoresearch")
+    assert "git branch -m autoresearch" in refused(workshop, *RUN, "--tag", "one")
+
+
+def test_a_device_that_is_none(workshop: Workshop) -> None:
+    (workshop.root / "autoresearch.toml").write_text('[run]\ndevice = "gpu"\n')
+    assert "run.device" in refused(workshop, *RUN)
+
+
+def test_a_night_that_asks_goes_on_asking(workshop: Workshop) -> None:
+    asking = ("run", "--agent", "tpe", "--budget", "0.1", "--approval", "ask", "--tag", "one")
+    assert workshop.done(*asking, "--detach").returncode == 0
+    assert workshop.done("stop", "--now").returncode == 0
+    session = sessions.find(workshop.root, "one")
+    wait_until(lambda: sessions.lab_life(session) is LabLife.NONE, "the end")
+    assert "Nobody is there to approve" in refused(workshop, "run", "--tag", "one", "--headless")
+
+
+def test_a_lab_is_found_from_a_shell_with_other_folders(workshop: Workshop, tmp_path: Path) -> None:
+    assert workshop.done("run", "--agent", "tpe", "--budget", "60", "--detach").returncode == 0
+    session = sessions.find(workshop.root, None)
+    elsewhere = str(tmp_path / "elsewhere")
+    assert workshop.done("pause", XDG_RUNTIME_DIR=elsewhere).returncode == 0
+    # A logout clears the user's runtime folder; the lab listens there again.
+    session.socket.unlink()
+    wait_until(session.socket.exists, "a new socket")
+    assert workshop.done("stop", "--now").returncode == 0
+    wait_until(lambda: sessions.lab_life(session) is LabLife.NONE, "the end")
+
+
+def test_a_lock_that_a_look_takes_for_an_instant_is_no_second_lab(workshop: Workshop) -> None:
+    assert workshop.done(*RUN, "--tag", "one").returncode == 0
+    session = sessions.find(workshop.root, "one")
+    with session.lock.open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        threading.Timer(0.2, fcntl.flock, (lock, fcntl.LOCK_UN)).start()
+        SessionLock(session).release()

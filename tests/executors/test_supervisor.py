@@ -195,7 +195,13 @@ async def test_the_process_dies_with_its_supervisor(tmp_path: Path) -> None:
 
 
 async def test_no_key_reaches_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("ANTHROPIC_API_KEY", "HF_TOKEN", "AWS_SECRET_ACCESS_KEY", "SSH_AUTH_SOCK"):
+    for name in (
+        "ANTHROPIC_API_KEY",
+        "NVIDIA_API_KEY",
+        "HF_TOKEN",
+        "AWS_SECRET_ACCESS_KEY",
+        "SSH_AUTH_SOCK",
+    ):
         monkeypatch.setenv(name, "planted-secret")
     await run(tmp_path, "import os; print(sorted(os.environ.items()))")
     text = (tmp_path / "output.log").read_text()

@@ -12,7 +12,7 @@ from autoresearch_tui.record import events
 from autoresearch_tui.record.events import ApprovalMode, RunOutcome, Status
 from autoresearch_tui.record.fold import fold
 from autoresearch_tui.record.state import Activity, Phase
-from autoresearch_tui.settings import ApprovalSettings, Settings
+from autoresearch_tui.settings import ApprovalSettings, LimitSettings, Settings
 from tests.workshop import ScriptedAgent, Workshop, processes_below, with_rate
 
 ASK = Settings(approval=ApprovalSettings(mode=ApprovalMode.ASK))
@@ -294,3 +294,160 @@ async def test_thoughts_are_stored_and_proposals_too(workshop: Workshop) -> None
     proposal = msgspec.json.decode((folder / "proposal.json").read_bytes())
     assert proposal["hypothesis"] == "Another rate is better."
     assert "+LEARNING_RATE = 0.02" in workshop.session.diff(1).read_text()
+
+
+FOLDER_TRICKS = {
+    "a folder for weights": "import os; os.mkdir('weights.safetensors'); raise SystemExit(1)\n",
+    "a file for the evaluation's folder": (
+        "open('../evaluation', 'w').close(); raise SystemExit(1)\n"
+    ),
+    "links everywhere": (
+        "import os\n"
+        "for name in ('weights.safetensors', 'loop'): os.symlink('/etc/passwd', name)\n"
+        "os.remove('metrics.jsonl') if os.path.exists('metrics.jsonl') else None\n"
+        "os.mkfifo('metrics.jsonl'); raise SystemExit(1)\n"
+    ),
+    "a signal without a name": "import os; os.kill(os.getpid(), 37)\n",
+    "the end of its supervisor": "import os, signal; os.kill(os.getppid(), signal.SIGTERM)\n",
+    "a hopeless message": (
+        "import os, socket, time\n"
+        "channel = socket.socket(fileno=int(os.environ['AUTORESEARCH_TRIAL_FD']))\n"
+        "channel.sendall(b'[' * 500000 + b'\\n')\n"
+        "raise SystemExit(1)\n"
+    ),
+    "finished without weights": (
+        "import prepare\n"
+        "trial = prepare.open_trial(); trial.start()\n"
+        'trial.channel.sendall(b\'{"kind":"finished"}\\n\')\n'
+    ),
+}
+
+
+@pytest.mark.parametrize("trick", FOLDER_TRICKS)
+async def test_no_trick_of_a_run_ends_the_night(workshop: Workshop, trick: str) -> None:
+    lab = workshop.lab(ScriptedAgent(FOLDER_TRICKS[trick], 0.02), max_experiments=3)
+    end = await lab.run()
+    assert end.finished, end.reason
+    assert lab.state.experiments[1].status in (Status.CRASH, Status.INVALID)
+    assert len(lab.state.experiments[1].runs) == 1
+    assert lab.state.experiments[2].status is Status.KEEP
+    assert processes_below(workshop.root) == []
+
+
+async def test_a_run_during_which_labs_die_is_given_up(workshop: Workshop) -> None:
+    lab = workshop.lab(ScriptedAgent())
+    night = asyncio.create_task(lab.run())
+    await lab.reach(Phase.TRAINING, 1)
+    await lab.handle(messages.Stop(by="me", now=True))
+    await night
+    for _ in range(3):
+        # As a lab leaves its journal that was killed while it trained.
+        dying = workshop.lab(ScriptedAgent())
+        dying.record(
+            events.RunStarted(at=1, experiment=1, replicate=0, seed=1, pid=1, threads=1, budget_s=1)
+        )
+        workshop.lab(ScriptedAgent()).reconcile()
+    again = workshop.lab(ScriptedAgent(), max_experiments=2)
+    await again.run()
+    assert again.state.experiments[1].status is Status.CRASH
+    assert "the lab died 3 times" in again.state.experiments[1].reason
+
+
+async def test_a_kill_between_training_and_evaluation_is_not_lost(workshop: Workshop) -> None:
+    lab = workshop.lab(ScriptedAgent(0.02), max_experiments=2)
+    night = asyncio.create_task(lab.run())
+    await lab.reach(Phase.EVALUATING, 1)
+    assert (await lab.handle(messages.Kill(by="me"))).changed
+    await night
+    killed = lab.state.experiments[1]
+    assert killed.status is Status.KILLED
+    # What it had trained is still known.
+    assert killed.runs[0].steps > 0
+
+
+async def test_a_kill_is_remembered_over_the_death_of_the_lab(workshop: Workshop) -> None:
+    lab = workshop.lab(ScriptedAgent())
+    night = asyncio.create_task(lab.run())
+    await lab.reach(Phase.TRAINING, 1)
+    lab.record(events.KillRequested(at=1, experiment=1, by="me"))
+    await lab.handle(messages.Stop(by="me", now=True))
+    await night
+    assert workshop.state().experiments[1].runs[0].outcome == RunOutcome.KILLED
+
+
+async def test_a_limit_of_time_holds_while_the_agent_thinks(workshop: Workshop) -> None:
+    class Thinker(ScriptedAgent):
+        async def propose(self, context: Context, think: Think) -> Proposal:
+            await asyncio.Event().wait()
+            raise AssertionError
+
+    limits = Settings(limits=LimitSettings(max_hours=1.0 / 3600))
+    end = await workshop.lab(Thinker(), limits).run()
+    assert end.finished
+
+
+async def test_an_agent_that_fails_loses_its_turn_and_not_its_place(workshop: Workshop) -> None:
+    fallback = ScriptedAgent(0.03)
+    fallback.name = "other"
+    busy = ProposalError("the server is busy")
+    lab = workshop.lab(ScriptedAgent(busy, busy, busy, 0.02), fallback=fallback, max_experiments=3)
+    await lab.run()
+    assert [e.agent for e in lab.state.experiments.values()] == ["baseline", "other", "scripted"]
+
+
+async def test_text_that_can_not_be_written_is_no_proposal(workshop: Workshop) -> None:
+    lab = workshop.lab(ScriptedAgent("# \ud800\n", 0.02), max_experiments=2)
+    await lab.run()
+    assert lab.state.experiments[1].status is Status.KEEP
+
+
+async def test_a_branch_that_is_checked_out_is_left_alone_and_follows_later(
+    workshop: Workshop,
+) -> None:
+    await workshop.lab(ScriptedAgent(), max_experiments=1).run()
+    workshop.git("checkout", "-q", "autoresearch/test")
+    before = workshop.tree()
+    lab = workshop.lab(ScriptedAgent(0.03, 0.02), max_experiments=3)
+    await lab.run()
+    assert workshop.tree() == before
+    assert workshop.git("status", "--porcelain") == ""
+    assert sum("is checked out" in notice.text for notice in lab.state.notices) == 1
+    workshop.git("checkout", "-q", "--detach")
+    again = workshop.lab(ScriptedAgent())
+    again.reconcile()
+    assert again.state.best is not None
+    assert workshop.git("rev-parse", "autoresearch/test").strip() == again.state.best.commit
+
+
+async def test_locks_and_losses_in_git_do_not_end_the_session(workshop: Workshop) -> None:
+    lab = workshop.lab(ScriptedAgent(0.02, 0.5), max_experiments=3)
+    await lab.run()
+    # Somebody throws a discarded experiment away for good.
+    lost = lab.state.experiments[2].commit
+    workshop.git("update-ref", "-d", "refs/autoresearch/test/0002")
+    workshop.git("reflog", "expire", "--expire=now", "--all")
+    workshop.git("gc", "-q", "--prune=now")
+    (workshop.root / ".git/refs/heads/autoresearch").mkdir(parents=True, exist_ok=True)
+    (workshop.root / ".git/refs/heads/autoresearch/test.lock").touch()
+    again = workshop.lab(ScriptedAgent(0.019), max_experiments=4)
+    assert (await again.run()).finished
+    assert again.state.experiments[2].commit == lost
+
+
+async def test_the_files_of_a_run_are_cleared_away_after_its_verdict(workshop: Workshop) -> None:
+    train = (workshop.root / "train.py").read_text()
+    littering = train.replace(
+        "    trial.start()", "    open('checkpoint', 'w').close()\n    trial.start()"
+    )
+    lab = workshop.lab(ScriptedAgent(littering), max_experiments=2)
+    await lab.run()
+    assert list(workshop.session.run_folder(1).glob("*")) == []
+    assert (workshop.session.experiment(0) / "evaluation" / "weights.safetensors").exists()
+
+
+async def test_line_ends_of_another_system_are_kept(workshop: Workshop) -> None:
+    path = workshop.root / "train.py"
+    path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+    workshop.git("commit", "-qam", "line ends")
+    await workshop.lab(ScriptedAgent(), max_experiments=1).run()
+    assert workshop.git("diff", "HEAD", "refs/autoresearch/test/0000") == ""
