@@ -1,0 +1,232 @@
+"""One night as a viewer knows it: the state, and the samples beside it."""
+
+import math
+import os
+import stat
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from autoresearch_tui.record import fold
+from autoresearch_tui.record.journal import JournalReader
+from autoresearch_tui.record.lines import LineTail
+from autoresearch_tui.record.samples import StepSample, TelemetrySample, Thought, ThoughtKind
+from autoresearch_tui.record.state import Experiment, Phase, SessionState
+from autoresearch_tui.session import LabLife, Session, lab_life
+from autoresearch_tui.tui.text import clean
+from autoresearch_tui.tui.words import LIVELY, Word, word_for
+
+TELEMETRY_KEPT = 600
+TELEMETRY_READ_BYTES = 512 * 1024
+THOUGHTS_KEPT = 2000
+THOUGHTS_READ_BYTES = 4 * 1024 * 1024
+CURVE_POINTS = 4000
+LIFE_POLL_INTERVAL_S = 2.0
+DIFF_LIMIT_BYTES = 256 * 1024
+OUTPUT_TAIL_BYTES = 16 * 1024
+
+_steps = msgspec.json.Decoder(StepSample)
+_telemetry = msgspec.json.Decoder(TelemetrySample)
+_thoughts = msgspec.json.Decoder(Thought)
+_FRAGMENTS = (ThoughtKind.TEXT, ThoughtKind.THINKING)
+
+
+@dataclass(slots=True)
+class Block:
+    """Thoughts that belong together: fragments of one text, or one line of another kind."""
+
+    experiment: int
+    kind: ThoughtKind
+    text: str
+    at: float
+
+
+class Curve:
+    """The training loss of one run: seconds since the clock started, nats per token."""
+
+    def __init__(self, path: Path) -> None:
+        """Follow the step losses at `path`, which need not exist yet."""
+        self._tail = LineTail(path)
+        self.points: list[tuple[float, float]] = []
+        self.last: StepSample | None = None
+
+    def read(self) -> bool:
+        """Take in what was added, and return whether that was anything."""
+        lines = self._tail.read()
+        for line in lines:
+            try:
+                sample = _steps.decode(line)
+            except (msgspec.DecodeError, UnicodeDecodeError):
+                continue
+            if not (math.isfinite(sample.loss) and math.isfinite(sample.t)):
+                continue
+            if self.last is not None and sample.t < self.last.t:
+                # The experiment runs again, and its file began anew.
+                self.points.clear()
+            self.points.append((sample.t, sample.loss))
+            self.last = sample
+        if len(self.points) > CURVE_POINTS:
+            self.points = self.points[::2]
+        return bool(lines)
+
+
+class Night:
+    """A session followed through its files; nothing here asks the lab anything."""
+
+    def __init__(self, session: Session, now: Callable[[], float] = time.time) -> None:
+        """Follow `session`, by the clock `now`."""
+        self.session = session
+        self.now = now
+        self.state = SessionState()
+        self.life = LabLife.NONE
+        self.loaded = False
+        self.telemetry: deque[TelemetrySample] = deque(maxlen=TELEMETRY_KEPT)
+        self.blocks: deque[Block] = deque(maxlen=THOUGHTS_KEPT)
+        self.curve: Curve | None = None
+        self.curve_of: int | None = None
+        self.incumbent_curve: Curve | None = None
+        self._incumbent_curve_of: int | None = None
+        self._journal = JournalReader(session.journal)
+        self._telemetry = LineTail(session.telemetry, last_bytes=TELEMETRY_READ_BYTES)
+        self._reasoning = LineTail(session.reasoning, last_bytes=THOUGHTS_READ_BYTES)
+        self._life_polled_at = -math.inf
+
+    def read(self) -> bool:
+        """Take in what was written since the last call, and return whether that was anything."""
+        state = self.state
+        before = (state.facts, self.life)
+        lab_before = (state.lab_pid, state.stop_reason)
+        for fact in self._journal.read():
+            fold.apply(state, fact)
+        self._poll_life(at_once=(state.lab_pid, state.stop_reason) != lab_before)
+        samples = self._read_telemetry()
+        thoughts = self._read_thoughts()
+        steps = self._read_curves()
+        self.loaded = True
+        return samples or thoughts or steps or before != (state.facts, self.life)
+
+    @property
+    def word(self) -> Word:
+        """What the session is doing."""
+        return word_for(self.state, self.life)
+
+    @property
+    def lively(self) -> bool:
+        """Whether anything is under way, so that numbers may move."""
+        return self.word in LIVELY
+
+    @property
+    def moment(self) -> float:
+        """The time that durations are counted to: now, or the last fact where all stands still."""
+        return self.now() if self.lively else self.state.last_fact_at
+
+    @property
+    def awaiting(self) -> Experiment | None:
+        """The experiment that a living lab holds back until a person decides."""
+        current = self.state.current
+        if current is None or self.word not in (Word.YOUR_TURN, Word.STOPPING):
+            return None
+        return current if current.phase is Phase.WAITING_FOR_APPROVAL else None
+
+    @property
+    def seconds_left(self) -> float | None:
+        """What remains of the budget of the run in flight; none when no clock runs."""
+        current = self.state.current
+        if current is None or current.phase is not Phase.TRAINING or not self.lively:
+            return None
+        run = current.last_run
+        if run is None or run.clock_started_at is None:
+            return None
+        return max(0.0, run.clock_started_at + run.budget_s - self.now())
+
+    def diff(self, experiment: int) -> str:
+        """Return an experiment's change against its parent, made safe to show; may be empty."""
+        return clean(_read(self.session.diff(experiment), DIFF_LIMIT_BYTES))
+
+    def output_tail(self, experiment: int) -> str:
+        """Return the last lines that an experiment's run printed, made safe to show."""
+        tail = _read(self.session.output(experiment), OUTPUT_TAIL_BYTES, from_end=True)
+        return clean(tail).rstrip()
+
+    def curve_for(self, experiment: int) -> Curve:
+        """Return the losses of any experiment's latest run, as far as they are written."""
+        curve = Curve(self.session.metrics(experiment))
+        curve.read()
+        return curve
+
+    def _poll_life(self, *, at_once: bool) -> None:
+        now = time.monotonic()
+        if at_once or now - self._life_polled_at >= LIFE_POLL_INTERVAL_S:
+            self._life_polled_at = now
+            self.life = lab_life(self.session)
+
+    def _read_telemetry(self) -> bool:
+        lines = self._telemetry.read()
+        for line in lines:
+            try:
+                self.telemetry.append(_telemetry.decode(line))
+            except (msgspec.DecodeError, UnicodeDecodeError):
+                continue
+        return bool(lines)
+
+    def _read_thoughts(self) -> bool:
+        lines = self._reasoning.read()
+        for line in lines:
+            try:
+                thought = _thoughts.decode(line)
+            except (msgspec.DecodeError, UnicodeDecodeError):
+                continue
+            last = self.blocks[-1] if self.blocks else None
+            joins = (
+                last is not None
+                and thought.kind in _FRAGMENTS
+                and (last.kind, last.experiment) == (thought.kind, thought.experiment)
+            )
+            if joins and last is not None:
+                last.text += clean(thought.text)
+            else:
+                text = clean(thought.text)
+                self.blocks.append(Block(thought.experiment, thought.kind, text, thought.at))
+        return bool(lines)
+
+    def _read_curves(self) -> bool:
+        running = self._running()
+        if running is not None and running != self.curve_of:
+            self.curve = Curve(self.session.metrics(running))
+            self.curve_of = running
+        incumbent = self.state.incumbent
+        if incumbent is not None and incumbent != self._incumbent_curve_of:
+            self.incumbent_curve = self.curve_for(incumbent)
+            self._incumbent_curve_of = incumbent
+        return self.curve is not None and self.curve.read()
+
+    def _running(self) -> int | None:
+        current = self.state.current
+        if current is not None and current.runs:
+            return current.number
+        if self.curve_of is not None:
+            return self.curve_of
+        with_runs = [number for number, each in self.state.experiments.items() if each.runs]
+        return max(with_runs, default=None)
+
+
+def _read(path: Path, limit_bytes: int, *, from_end: bool = False) -> str:
+    """Return the start or the end of a file; empty where it can not be read.
+
+    An experiment may have put anything there: links are not followed, and a pipe is not waited for.
+    """
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return ""
+    with os.fdopen(fd, "rb") as file:
+        found = os.fstat(fd)
+        if not stat.S_ISREG(found.st_mode):
+            return ""
+        if from_end:
+            file.seek(max(0, found.st_size - limit_bytes))
+        return file.read(limit_bytes).decode(errors="replace")

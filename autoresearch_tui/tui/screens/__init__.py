@@ -1,0 +1,1 @@
+"""The screens: the cockpit, one experiment, and what asks the person something."""

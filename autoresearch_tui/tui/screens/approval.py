@@ -1,0 +1,87 @@
+"""The question of mode `ask`: may this edit run?"""
+
+import time
+from typing import ClassVar, Literal
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.geometry import Size
+from textual.screen import ModalScreen
+
+from autoresearch_tui.tui.text import Line, milli, one_line, wrap
+from autoresearch_tui.tui.widgets.canvas import Canvas
+from autoresearch_tui.tui.widgets.diff import DiffPane
+from autoresearch_tui.tui.widgets.footer import Footer
+
+GRACE_S = 0.5
+"""How long the prompt is deaf after it appeared, to keys that were meant for something else."""
+SUMMARY_ROWS = 6
+
+
+class Summary(Canvas):
+    """What the edit is for, in a few rows."""
+
+    def __init__(self, number: int) -> None:
+        """Sum up the experiment of this number."""
+        super().__init__()
+        self.number = number
+
+    def draw(self, size: Size) -> list[Line]:
+        """Return the rows."""
+        width, height = size
+        each = self.night.state.experiments[self.number]
+        expects = "no number given"
+        if each.expected_change is not None:
+            expects = f"expects {milli(each.expected_change)} mbpb"
+        budget = self.night.state.budget_s
+        facts = f"{expects}; +{each.lines_added} -{each.lines_removed} lines; costs {budget:g} s"
+        rows: list[Line] = [
+            ((f"#{self.number} ", "strong accent"), (one_line(each.title), "strong")),
+            ((f"{facts}; from #{each.parent}, by {one_line(each.agent)}", "muted"),),
+        ]
+        rows.extend(((line, ""),) for line in wrap(one_line(each.hypothesis), width))
+        if len(rows) > height:
+            rows[height - 1 :] = [((f"{rows[height - 1][0][0]}…", ""),)]
+        return rows
+
+
+class ApprovalScreen(ModalScreen[Literal["approve", "reject", "later"]]):
+    """Shows an edit before it runs; it goes away by itself once it is decided elsewhere."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("a", "decide('approve')", "approve", tooltip="Let it run.", id="approval.approve"),
+        Binding("r", "decide('reject')", "reject", tooltip="Refuse it.", id="approval.reject"),
+        Binding(
+            "escape",
+            "decide('later')",
+            "decide later",
+            key_display="esc",
+            tooltip="Look around first; a brings the question back.",
+            id="approval.later",
+        ),
+    ]
+    AUTO_FOCUS = "#diff"
+
+    def __init__(self, number: int) -> None:
+        """Ask about the experiment of this number."""
+        super().__init__()
+        self.number = number
+        self._shown_at = 0.0
+
+    def compose(self) -> ComposeResult:
+        """Lay the question out."""
+        summary = Summary(self.number)
+        summary.border_title = "May this edit run?"
+        yield summary
+        yield DiffPane(2, headed=False)
+        yield Footer()
+
+    def on_mount(self) -> None:
+        """Begin the time in which no answer counts."""
+        self.query_one(DiffPane).show(self.number)
+        self._shown_at = time.monotonic()
+
+    def action_decide(self, answer: Literal["approve", "reject", "later"]) -> None:
+        """Answer, unless the key may have been meant for what was there before."""
+        if time.monotonic() - self._shown_at >= GRACE_S:
+            self.dismiss(answer)

@@ -1,0 +1,102 @@
+"""The main screen: header, four panes, the table of experiments, and the keys."""
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Container, Vertical
+from textual.message import Message
+
+from autoresearch_tui.tui.screens.paned import PanedScreen
+from autoresearch_tui.tui.widgets.diff import DiffPane
+from autoresearch_tui.tui.widgets.experiments import ExperimentsPane
+from autoresearch_tui.tui.widgets.footer import Footer
+from autoresearch_tui.tui.widgets.header import Header
+from autoresearch_tui.tui.widgets.history import HistoryPane
+from autoresearch_tui.tui.widgets.loss import LossPane
+from autoresearch_tui.tui.widgets.machine import MachinePane
+from autoresearch_tui.tui.widgets.reasoning import ReasoningPane
+
+
+class CockpitScreen(PanedScreen):
+    """Everything about the night at a glance."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(
+            "v",
+            "change_view",
+            "loss curve",
+            tooltip="The live loss curve, or the history again.",
+            id="view.history",
+        ),
+        Binding(
+            "enter",
+            "open",
+            "open",
+            key_display="enter",
+            tooltip="Open the experiment under the table's cursor.",
+            id="view.open",
+        ),
+    ]
+    AUTO_FOCUS = "#experiments"
+
+    class Opened(Message):
+        """An experiment is to be shown by itself."""
+
+        def __init__(self, number: int) -> None:
+            """Name the experiment."""
+            super().__init__()
+            self.number = number
+
+    def compose(self) -> ComposeResult:
+        """Lay the panes out."""
+        yield Header()
+        with Container(id="panes"):
+            yield ReasoningPane(1)
+            yield DiffPane(2)
+            yield MachinePane(3)
+            with Vertical(id="progress"):
+                yield HistoryPane(4)
+                yield LossPane(6)
+            yield ExperimentsPane(5)
+        yield Footer()
+        yield self.too_small()
+
+    def show_night(self) -> None:
+        """Draw what changed."""
+        self._follow_cursor()
+        self.query_one(Header).redraw()
+        super().show_night()
+
+    def on_experiments_pane_chosen(self) -> None:
+        """Show the experiment under the cursor in the other panes too."""
+        self._follow_cursor()
+
+    def _follow_cursor(self) -> None:
+        selected = self.query_one(ExperimentsPane).selected
+        self.query_one(DiffPane).show(selected)
+        history = self.query_one(HistoryPane)
+        history.selected = selected
+        history.redraw()
+
+    def action_change_view(self) -> None:
+        """Change between the history and the loss curve, where there is room for only one."""
+        self.action_focus_pane(4 if self.has_class("-loss") else 6)
+
+    def action_focus_pane(self, digit: int) -> None:
+        """Focus a pane; the history and the loss curve may share one place."""
+        if digit in (4, 6):
+            self.set_class(digit == 6, "-loss")
+        super().action_focus_pane(digit)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer to change the view only where not both are in view."""
+        if action == "change_view":
+            return not self.has_class("-three-columns")
+        return super().check_action(action, parameters)
+
+    def action_open(self) -> None:
+        """Open the experiment under the cursor."""
+        selected = self.query_one(ExperimentsPane).selected
+        if selected is not None:
+            self.post_message(self.Opened(selected))

@@ -1,0 +1,95 @@
+"""What the screens with panes have in common: focus by digit, filling the screen, size classes."""
+
+from typing import ClassVar
+
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+from textual.widgets import Static
+
+from autoresearch_tui.tui.widgets.canvas import Pane
+from autoresearch_tui.tui.widgets.footer import Footer
+
+MIN_WIDTH, MIN_HEIGHT = 60, 20
+BOXED_FROM = (100, 30)
+"""From this size on, panes have a whole frame; below it, a rule above them."""
+THREE_COLUMNS_FROM_WIDTH = 180
+
+
+class PanedScreen(Screen[None]):
+    """A screen of panes that follows the night."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *(
+            Binding(
+                str(digit),
+                f"focus_pane({digit})",
+                f"pane {digit}",
+                show=False,
+                tooltip="Go to the pane with this number.",
+                id=f"pane.{digit}",
+            )
+            for digit in range(1, 7)
+        ),
+        Binding(
+            "z",
+            "zoom",
+            "zoom",
+            tooltip="Fill the screen with the focused pane, or show all.",
+            id="pane.zoom",
+        ),
+    ]
+
+    def show_night(self) -> None:
+        """Draw what changed."""
+        for pane in self.query(Pane):
+            if pane.display:
+                pane.redraw()
+        self.query_one(Footer).redraw()
+
+    def too_small(self) -> Static:
+        """Return the sentence that stands in for the panes of a small terminal."""
+        sentence = (
+            f"Make this terminal {MIN_WIDTH}x{MIN_HEIGHT} or larger. q leaves; the lab goes on."
+        )
+        return Static(sentence, id="too-small")
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Choose the layout for the size."""
+        width, height = event.size
+        small = width < MIN_WIDTH or height < MIN_HEIGHT
+        self.set_class(small, "-too-small")
+        self.set_class(width >= BOXED_FROM[0] and height >= BOXED_FROM[1], "-boxed")
+        self.set_class(width >= THREE_COLUMNS_FROM_WIDTH, "-three-columns")
+
+    def on_mount(self) -> None:
+        """Show what is known."""
+        self.show_night()
+
+    def on_screen_resume(self) -> None:
+        """Catch up with what happened while another screen was on top."""
+        if self.is_mounted:
+            self.show_night()
+
+    def action_focus_pane(self, digit: int) -> None:
+        """Focus the pane of a digit; a zoomed screen shows that pane instead."""
+        for pane in self.query(Pane):
+            if pane.digit == digit:
+                if self.has_class("-zoomed"):
+                    self._zoom(pane)
+                # A pane that was hidden can only be focused once it is laid out.
+                self.call_after_refresh(self.set_focus, pane)
+
+    def action_zoom(self) -> None:
+        """Fill the screen with the focused pane, or show all of them."""
+        if self.has_class("-zoomed"):
+            self._zoom(None)
+        elif isinstance(self.focused, Pane):
+            self._zoom(self.focused)
+
+    def _zoom(self, pane: Pane | None) -> None:
+        self.set_class(pane is not None, "-zoomed")
+        for each in self.query(Pane):
+            each.set_class(each is pane, "-zoomed")
+        for box in self.query("#progress"):
+            box.set_class(pane is not None and pane.parent is box, "-zoomed")

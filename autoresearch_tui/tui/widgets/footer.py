@@ -1,0 +1,72 @@
+"""The last row: the keys that do something now, or the answer to the last one."""
+
+from textual.geometry import Size
+
+from autoresearch_tui.tui.text import Line, width_of
+from autoresearch_tui.tui.widgets.canvas import Canvas
+from autoresearch_tui.tui.words import GLYPHS, LABLESS
+
+SAY_S = 8.0
+FOR_THE_LAB = ("pause", "steer", "kill", "stop")
+ORDER = (
+    "app.pop_screen",
+    "step(-1)",
+    "step(1)",
+    "approve",
+    "reject",
+    "pause",
+    "steer",
+    "kill",
+    "stop",
+    "detach",
+    "open",
+    "change_view",
+    "zoom",
+)
+"""The verbs first, for what only changes the view can be looked up in the help."""
+
+
+class Footer(Canvas):
+    """Shows the bindings of the screen, and for a while what was answered."""
+
+    def __init__(self) -> None:
+        """Make a footer with nothing to say."""
+        super().__init__()
+        self._said: tuple[str, str] | None = None
+
+    def say(self, text: str, style: str = "") -> None:
+        """Show a sentence in place of the keys, until a while has passed."""
+        self._said = (text, style)
+        self.redraw()
+        self.set_timer(SAY_S, lambda: self._unsay(text))
+
+    def _unsay(self, text: str) -> None:
+        if self._said is not None and self._said[0] == text:
+            self._said = None
+            self.redraw()
+
+    def draw(self, size: Size) -> list[Line]:
+        """Return the row."""
+        width = size.width
+        if self._said is not None:
+            text, style = self._said
+            return [((f" {text}", f"strong {style}"),)]
+        word = self.night.word
+        labless = self.night.loaded and word in LABLESS
+        shown: dict[str, Line] = {}
+        for _, binding, enabled, _ in self.screen.active_bindings.values():
+            hidden = binding.system or (labless and binding.action in FOR_THE_LAB)
+            if binding.show and enabled and not hidden and binding.action not in shown:
+                key = binding.key_display or self.viewer.get_key_display(binding)
+                shown[binding.action] = ((key, "key"), (f" {binding.description}  ", "muted"))
+        line: list[tuple[str, str]] = [(" ", "")]
+        if labless and "open" in shown:
+            again = f"Go on with: autoresearch run --tag {self.night.session.tag}"
+            line.append((f"{LABLESS[word]} {again}  ", f"strong {GLYPHS[word][1]}"))
+        help_item = shown.pop("help", ())
+        room = width - width_of(tuple(line)) - width_of(help_item)
+        for action in sorted(shown, key=lambda each: ORDER.index(each) if each in ORDER else 99):
+            if width_of(shown[action]) <= room:
+                room -= width_of(shown[action])
+                line.extend(shown[action])
+        return [(*line, *(help_item if room >= 0 else ()))]

@@ -1,0 +1,127 @@
+"""Panes about one experiment: what it was for and came to, and what its run printed."""
+
+from typing import ClassVar
+
+from autoresearch_tui.record.state import Experiment, Run
+from autoresearch_tui.tui.text import Line, bpb, clock, gibibytes, milli, one_line, wrap
+from autoresearch_tui.tui.widgets.canvas import Pane
+from autoresearch_tui.tui.words import PHASE_WORDS, STATUS_GLYPHS
+
+LABEL_CELLS = 11
+
+
+class SheetPane(Pane):
+    """Hypothesis, expectation, measurement, verdict and run of one experiment."""
+
+    ID: ClassVar[str] = "sheet"
+    NAME: ClassVar[str] = "Experiment"
+    HELP: ClassVar[str | None] = (
+        "Why the experiment was made and what was expected of it, what was measured, the verdict "
+        "and its reason. Left and right step through the night, Esc goes back."
+    )
+
+    def __init__(self, digit: int) -> None:
+        """Make an empty sheet."""
+        super().__init__(digit)
+        self.experiment = 0
+
+    def rows(self, width: int) -> list[Line]:
+        """Return the sheet."""
+        each = self.night.state.experiments.get(self.experiment)
+        if each is None:
+            return [(("This experiment is in no journal.", "muted"),)]
+        rows: list[Line] = [(("★ " if self._is_best(each) else "", "good"), *_title(each))]
+        rows += _verdict(each, width)
+        rows.append(())
+        rows += _field("expected", _change(each.expected_change), width)
+        measured = "nothing" if each.val_bpb is None else f"val_bpb {bpb(each.val_bpb)}"
+        if each.change is not None:
+            measured = f"{_change(each.change)}, {measured}"
+        rows += _field("measured", measured, width)
+        if each.standing is not None:
+            rows += _field("standing", f"{each.standing}, unconfirmed", width)
+        rows.append(())
+        rows += _field("hypothesis", one_line(each.hypothesis) or "-", width)
+        rows.append(())
+        parent = "none: this is the baseline" if each.parent is None else f"#{each.parent}"
+        rows += _field("parent", parent, width)
+        rows += _field("agent", one_line(f"{each.agent} {each.model or ''}"), width)
+        rows += _field("edit", f"+{each.lines_added} -{each.lines_removed} lines", width)
+        if each.approved_by:
+            rows += _field("approved", f"by {one_line(each.approved_by)}", width)
+        rows += _field("commit", one_line(each.commit)[:12], width)
+        for run in each.runs:
+            rows += _run(run, width)
+        return rows
+
+    def _is_best(self, each: Experiment) -> bool:
+        return each.number == self.night.state.incumbent
+
+
+class OutputPane(Pane):
+    """The end of what the latest run printed."""
+
+    ID: ClassVar[str] = "output"
+    NAME: ClassVar[str] = "Output of the run"
+    HELP: ClassVar[str | None] = "The last lines that the experiment's latest run printed."
+    follows_end: ClassVar[bool] = True
+
+    def __init__(self, digit: int) -> None:
+        """Make an empty pane."""
+        super().__init__(digit)
+        self.experiment = 0
+        self._text = ""
+
+    def read(self) -> None:
+        """Read the end of the output anew."""
+        self._text = self.night.output_tail(self.experiment)
+
+    def rows(self, width: int) -> list[Line]:
+        """Return the lines, wrapped."""
+        if not self._text:
+            return [(("Nothing was printed.", "muted"),)]
+        return [((row, ""),) for line in self._text.split("\n") for row in wrap(line, width)]
+
+
+def _change(change: float | None) -> str:
+    return "-" if change is None else f"{milli(change)} mbpb"
+
+
+def _title(each: Experiment) -> Line:
+    return ((f"#{each.number} ", "strong accent"), (one_line(each.title), "strong"))
+
+
+def _verdict(each: Experiment, width: int) -> list[Line]:
+    if each.status is None:
+        return [((f"▶ {PHASE_WORDS[each.phase]}", "strong accent"),)]
+    glyph, style = STATUS_GLYPHS[each.status]
+    first, *rest = wrap(
+        f"{glyph} {each.status}: {one_line(each.reason) or 'no reason given'}", width
+    )
+    return [((first, f"strong {style}"),), *(((f"  {line}", style),) for line in rest)]
+
+
+def _field(label: str, value: str, width: int) -> list[Line]:
+    first, *rest = wrap(value, max(8, width - LABEL_CELLS))
+    rows: list[Line] = [((label.ljust(LABEL_CELLS), "muted"), (first, ""))]
+    rows.extend(((" " * LABEL_CELLS, ""), (line, "")) for line in rest)
+    return rows
+
+
+def _run(run: Run, width: int) -> list[Line]:
+    parts = [f"seed {run.seed}", f"{run.threads} threads", f"budget {run.budget_s:g} s"]
+    if run.startup_s is not None:
+        parts.append(f"start-up {run.startup_s:.1f} s")
+    if run.outcome is not None:
+        parts.append(f"{run.outcome} after {clock(run.trained_s)}")
+        parts.append(f"{run.steps} steps, {run.tokens:,} tokens")
+    if run.overrun_s > 0:
+        parts.append(f"overrun {run.overrun_s:.2f} s")
+    if run.peak_memory_mb:
+        parts.append(f"peak {gibibytes(run.peak_memory_mb)} GiB")
+    if run.exit_code:
+        parts.append(f"exit code {run.exit_code}")
+    rows: list[Line] = [(), *_field(f"run {run.replicate}", ", ".join(parts), width)]
+    if run.reason:
+        rows += _field("", one_line(run.reason), width)
+    return rows
