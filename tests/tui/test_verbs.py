@@ -163,6 +163,14 @@ class TestApproval:
             assert isinstance(pilot.app.screen, ApprovalScreen)
             assert lab.commands == []
 
+    async def test_q_leaves_it_undecided(self, tmp_path: Path) -> None:
+        made = make_night(tmp_path, Ending.APPROVAL, NUMBER)
+        async with ListeningLab(made) as lab, watching(made) as pilot:
+            await pilot.press("q")
+            await pilot.pause()
+            assert not pilot.app.is_running or pilot.app.return_code == 0
+        assert lab.commands == []
+
     async def test_it_goes_away_when_decided_elsewhere(self, tmp_path: Path) -> None:
         made = make_night(tmp_path, Ending.APPROVAL, NUMBER)
         async with watching(made) as pilot:

@@ -30,7 +30,7 @@ class Summary(Canvas):
         """Return the rows."""
         width, height = size
         each = self.night.state.experiments[self.number]
-        expects = "no number given"
+        expects = "expects no number"
         if each.expected_change is not None:
             expects = f"expects {milli(each.expected_change)} mbpb"
         budget = self.night.state.budget_s
@@ -59,6 +59,7 @@ class ApprovalScreen(ModalScreen[Literal["approve", "reject", "later"]]):
             tooltip="Look around first; a brings the question back.",
             id="approval.later",
         ),
+        Binding("q", "app.detach", "leave", tooltip="Close the screen.", id="approval.leave"),
     ]
     AUTO_FOCUS = "#diff"
 
