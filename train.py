@@ -14,8 +14,6 @@ gives causal logits[B, T, V], and main() trains it within prepare's trial. The m
 bits per byte of held-out text, measured by prepare.py.
 """
 
-from collections.abc import Callable
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -86,14 +84,16 @@ class Attention(nn.Module):
 
     def __init__(self, row_length: int, window: int) -> None:
         super().__init__()
+        self.mask: Tensor | None
         self.qkv = uniform(3, WIDTH, WIDTH)
         self.out = nn.Parameter(torch.zeros(WIDTH, WIDTH))
         places = torch.arange(row_length)
         back = places[:, None] - places[None, :]
-        mask = (back >= 0) & (back < window) if window < row_length else None
+        mask: Tensor | None = (back >= 0) & (back < window) if window < row_length else None
         self.register_buffer("mask", mask, persistent=False)
 
     def forward(self, x: Tensor, turn: tuple[Tensor, Tensor], extra: Tensor | None) -> Tensor:
+        """Mix positions of x [B, T, WIDTH]; `extra` [B, T, WIDTH] joins the values."""
         rows, length, _ = x.shape
         qkv = F.linear(x, self.qkv.flatten(0, 1)).view(rows, length, 3, -1, HEAD_WIDTH)
         qk, v = qkv[:, :, :2], qkv[:, :, 2]
@@ -117,51 +117,68 @@ class MLP(nn.Module):
         self.down = nn.Parameter(torch.zeros(WIDTH, MLP_RATIO * WIDTH))
 
     def forward(self, x: Tensor) -> Tensor:
+        """Transform each position of x [B, T, WIDTH]."""
         return F.linear(F.relu(F.linear(x, self.up)).square(), self.down)
+
+
+class Block(nn.Module):
+    """Mix the stream with its start and with the token before, then attend, then think."""
+
+    def __init__(self, vocab_size: int, row_length: int, window: int, has_values: bool) -> None:
+        super().__init__()
+        self.stream = nn.Parameter(torch.tensor([1.0, 0.1]))  # of the stream, of its start
+        self.smear = nn.Parameter(torch.zeros(WIDTH))  # of the token before, by channel
+        self.values = nn.Embedding(vocab_size, WIDTH) if has_values else None
+        self.attention = Attention(row_length, window)
+        self.mlp = MLP()
+        if self.values is not None:
+            nn.init.zeros_(self.values.weight)
+
+    def forward(
+        self, x: Tensor, start: Tensor, tokens: Tensor, turn: tuple[Tensor, Tensor]
+    ) -> Tensor:
+        """Carry the stream x [B, T, WIDTH] through the block."""
+        x = self.stream[0] * x + self.stream[1] * start
+        x = x + self.smear.to(x.dtype) * before(x)
+        extra = None if self.values is None else self.values(tokens).to(x.dtype)
+        x = x + self.attention(norm(x), turn, extra)
+        return x + self.mlp(norm(x))
 
 
 class GPT(nn.Module):
     """Tokens [B, T] in, logits [B, T, V] out."""
 
+    cos: Tensor
+    sin: Tensor
+
     def __init__(self, vocab_size: int, row_length: int) -> None:
         super().__init__()
         self.embedding = nn.Embedding(vocab_size, WIDTH)
-        self.stream = nn.Parameter(torch.tensor([[1.0, 0.1]] * DEPTH))  # of the stream, its start
-        self.smear = nn.Parameter(torch.zeros(DEPTH + 1, WIDTH))  # of the token before, by channel
-        self.attention = nn.ModuleList()
-        self.mlp = nn.ModuleList(MLP() for _ in range(DEPTH))
-        self.value_embedding = nn.ModuleDict()
+        self.smear = nn.Parameter(torch.zeros(WIDTH))  # of the token before, by channel
+        self.blocks = nn.ModuleList()
         self.head = nn.Linear(WIDTH, vocab_size, bias=False)
         for block in range(DEPTH):
             short = WINDOW_PATTERN[block % len(WINDOW_PATTERN)] == "S"
-            self.attention.append(Attention(row_length, row_length // 2 if short else row_length))
-            if (DEPTH - 1 - block) % VALUE_EMBEDDING_EVERY == 0:
-                self.value_embedding[str(block)] = nn.Embedding(vocab_size, WIDTH)
+            window = row_length // 2 if short else row_length
+            has_values = (DEPTH - 1 - block) % VALUE_EMBEDDING_EVERY == 0
+            self.blocks.append(Block(vocab_size, row_length, window, has_values))
         nn.init.normal_(self.embedding.weight)
         nn.init.normal_(self.head.weight, std=0.001)
-        for table in self.value_embedding.values():
-            nn.init.zeros_(table.weight)
         speeds = ROPE_BASE ** -torch.linspace(0, 1, HEAD_WIDTH // 2)
         angles = torch.outer(torch.arange(row_length), speeds)[:, None, None]  # [T, 1, 1, channels]
         self.register_buffer("cos", angles.cos(), persistent=False)
         self.register_buffer("sin", angles.sin(), persistent=False)
 
     def forward(self, tokens: Tensor) -> Tensor:
+        """Predict the token after each position."""
         # On CUDA the arithmetic is bfloat16, and the weights stay float32.
         kind = torch.bfloat16 if tokens.is_cuda else torch.float32
-        with torch.autocast(tokens.device.type, kind, enabled=tokens.is_cuda):
+        with torch.autocast(tokens.device.type, torch.bfloat16, enabled=tokens.is_cuda):
             turn = self.cos[: tokens.shape[1]].to(kind), self.sin[: tokens.shape[1]].to(kind)
-            smear = self.smear.to(kind)
             x = norm(self.embedding(tokens)).to(kind)
-            x = start = x + smear[DEPTH] * before(x)
-            for block in range(DEPTH):
-                x = self.stream[block, 0] * x + self.stream[block, 1] * start
-                x = x + smear[block] * before(x)
-                extra = None
-                if str(block) in self.value_embedding:
-                    extra = self.value_embedding[str(block)](tokens).to(kind)
-                x = x + self.attention[block](norm(x), turn, extra)
-                x = x + self.mlp[block](norm(x))
+            x = start = x + self.smear.to(kind) * before(x)
+            for block in self.blocks:
+                x = block(x, start, tokens, turn)
             logits = self.head(norm(x) / SOFT_CAP)
         return SOFT_CAP * torch.tanh(logits.float())
 
@@ -172,7 +189,7 @@ def build_model() -> GPT:
 
 
 def flops_per_token(model: GPT) -> float:
-    """Arithmetic of forward and backward: 6 a matrix weight, 12 a channel and position attended to."""
+    """Arithmetic of forward and backward: 6 a weight, 12 a channel and position attended to."""
     matrices = sum(p.numel() for p in [*inner_matrices(model), model.head.weight])
     return 6 * matrices + 12 * DEPTH * WIDTH * prepare.row_length()
 
@@ -183,7 +200,7 @@ def flops_per_token(model: GPT) -> float:
 
 def inner_matrices(model: GPT) -> list[nn.Parameter]:
     """The matrices inside the blocks: [rows, columns], or stacks of such."""
-    return [*model.attention.parameters(), *model.mlp.parameters()]
+    return [p for m in model.modules() if isinstance(m, Attention | MLP) for p in m.parameters()]
 
 
 def orthogonalise(x: Tensor) -> Tensor:
@@ -213,7 +230,8 @@ class Muon(torch.optim.Optimizer):
         self.momenta: dict[torch.Size, Tensor] = {}
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], float] | None = None) -> None:
+    def step(self, closure: None = None) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]  # noqa: ARG002
+        """Move every matrix along its orthogonalised momentum."""
         lr = self.param_groups[0]["lr"]
         for shape, matrices in self.stacks.items():
             gradient = torch.cat([m.grad.view(-1, *shape) for m in matrices if m.grad is not None])
@@ -228,15 +246,17 @@ class Muon(torch.optim.Optimizer):
 
 def make_optimizers(model: GPT) -> list[torch.optim.Optimizer]:
     """Muon for the matrices inside the blocks, AdamW for tables, output layer and scalars."""
-    tables = [*model.embedding.parameters(), *model.value_embedding.parameters()]
+    matrices = inner_matrices(model)
+    tables = [m.weight for m in model.modules() if isinstance(m, nn.Embedding)]
+    named = {id(p) for p in [*matrices, *tables, model.head.weight]}
     groups = [
         {"params": tables, "lr": EMBEDDING_LR},
         {"params": [model.head.weight], "lr": HEAD_LR},
-        {"params": [model.stream, model.smear], "lr": MIX_LR},
+        {"params": [p for p in model.parameters() if id(p) not in named], "lr": MIX_LR},
     ]
     betas = (ADAM_BETA1, ADAM_BETA2)
     adamw = torch.optim.AdamW(groups, betas=betas, eps=1e-10, weight_decay=0.0, fused=True)
-    return [adamw, Muon(inner_matrices(model), MATRIX_LR)]
+    return [adamw, Muon(matrices, MATRIX_LR)]
 
 
 def rate(progress: float) -> float:

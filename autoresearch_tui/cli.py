@@ -222,10 +222,11 @@ def _watch(session: Session, *, ascii_only: bool) -> int:
 
 
 def _need_terminal() -> None:
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    # Textual draws on standard error.
+    if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
         raise SessionError(
-            "The screen needs a terminal. Without one, use: autoresearch run --headless, "
-            "or autoresearch log --follow"
+            "The screen needs a terminal for input, output and errors. Without one, use: "
+            "autoresearch run --headless, or autoresearch log --follow"
         )
 
 

@@ -44,12 +44,12 @@ class Shot:
 
 
 SHOTS = (
-    Shot("cockpit-160x45", 14, 12.0, (160, 45)),
-    Shot("cockpit-80x24", 14, 12.0, (80, 24)),
-    Shot("loss-120x40", 14, 17.0, (120, 40), ("v",)),
-    Shot("experiment-120x40", 14, 12.0, (120, 40), ("5", "down", "down", "enter")),
-    Shot("help-120x40", 14, 12.0, (120, 40), ("4", "question_mark")),
-    Shot("steer-80x24", 14, 12.0, (80, 24), ("s", *"try ", *"a ", *"wider ", *"MLP")),
+    Shot("cockpit-160x45", 13, 12.0, (160, 45)),
+    Shot("cockpit-80x24", 13, 12.0, (80, 24)),
+    Shot("loss-120x40", 13, 17.0, (120, 40), ("v",)),
+    Shot("experiment-120x40", 13, 12.0, (120, 40), ("5", "down", "down", "enter")),
+    Shot("help-120x40", 13, 12.0, (120, 40), ("4", "question_mark")),
+    Shot("steer-80x24", 13, 12.0, (80, 24), ("s", *"try ", *"a ", *"wider ", *"MLP")),
 )
 
 

@@ -13,27 +13,13 @@ SSH_DEFAULTS = {
 """What keeps a slow link quiet; what the user has set stands."""
 
 
-class TerminalError(Exception):
-    """The screen can not be shown here; the message says why and what to do."""
-
-
 def over_ssh() -> bool:
     """Return whether the terminal is at the other end of an SSH link."""
     return any(name in os.environ for name in ("SSH_CONNECTION", "SSH_TTY", "SSH_CLIENT"))
 
 
 def prepare() -> None:
-    """Set what Textual must find when it is imported.
-
-    Raises:
-        TerminalError: one of the standard streams is no terminal.
-    """
-    # Textual draws on standard error.
-    if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
-        raise TerminalError(
-            "The screen needs a terminal for input, output and errors, and one of them is none. "
-            "For plain lines use: autoresearch run --headless"
-        )
+    """Set what Textual must find when it is imported."""
     os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")
     if over_ssh():
         for name, value in SSH_DEFAULTS.items():

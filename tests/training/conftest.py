@@ -50,7 +50,7 @@ def make_run(tmp_path: Path, data: Path) -> Callable[..., Path]:
         trial = {"data": str(data), "device": "cpu", "seed": 5, "budget_s": None}
         trial |= {"budget_tokens": 64, **settings}
         (folder / "trial.json").write_text(json.dumps(trial))
-        prepare._run = json.loads((folder / "trial.json").read_text())
+        prepare.use_run(trial)
         prepare.torch.manual_seed(5)
         module = prepare.import_script(folder / "train.py")
         save_model(module.build_model(), str(folder / "weights.safetensors"))

@@ -1,6 +1,7 @@
 """Rows start with BOS, are full, and lose nothing but what does not fill the last one."""
 
 from collections import Counter
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -36,7 +37,7 @@ def test_a_piece_stays_in_order(texts: list[list[int]], width: int) -> None:
         numbered.append(list(range(count, count + len(text))))
         count += len(text)
     for row in prepare.pack(numbered, width, 10**9):
-        for before, after in zip(row, row[1:], strict=False):
+        for before, after in pairwise(row):
             assert 10**9 in (before, after) or after == before + 1
 
 

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pyarrow as pa
@@ -57,7 +58,8 @@ def test_in_a_folder_files_named_val_are_validation(tmp_path: Path) -> None:
     meta = prepare.Meta.read(folder)
     tokens = np.fromfile(folder / "val.rows", dtype=np.uint16)
     text = prepare.load_tokenizer(folder).decode([t for t in tokens.tolist() if t != meta.bos_id])
-    assert set(text.splitlines()) <= {"only the validation says so", *text.splitlines()[-1:]}
+    assert "only the validation says so" in text
+    assert "step_" not in text
 
 
 def test_tokens_have_the_bytes_that_they_stand_for(data: Path) -> None:
@@ -88,9 +90,10 @@ def test_a_cut_leaves_nothing_that_is_taken_for_whole(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = write(tmp_path / "steps.txt")
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(prepare, "write_rows", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
-        prepare.prepare(str(path), "small")
+    with monkeypatch.context() as patch:
+        patch.setattr(prepare, "write_rows", Mock(side_effect=KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            prepare.prepare(str(path), "small")
     assert not prepare.prepared(prepare.data_folder(str(path), "small"))
     assert prepare.prepared(prepare.prepare(str(path), "small"))
 
