@@ -117,12 +117,8 @@ def test_a_resize_is_followed(tmp_path: Path) -> None:
         terminal.wait_for("5 Experiments", "24 done")
 
 
-def test_without_a_terminal_it_says_what_to_do(tmp_path: Path) -> None:
-    made = make_night(tmp_path, Ending.PAUSED)
-    child = pexpect.spawn(
-        "/bin/sh",
-        ["-c", f'"{sys.executable}" -c "$0" "$1" </dev/null', PROGRAM, str(made.session.folder)],
-        cwd=str(ROOT),
-    )
+def test_without_a_terminal_for_its_input_it_says_what_to_do() -> None:
+    command = f'"{sys.executable}" -m autoresearch_tui attach </dev/null'
+    child = pexpect.spawn("/bin/sh", ["-c", command], cwd=str(ROOT), encoding="utf-8")
     child.expect("autoresearch run --headless", timeout=PATIENCE_S)
     child.close(force=True)
