@@ -90,7 +90,7 @@ MALLOC_OPTIONS = {
 CONNECT_S = 10.0  # how long to wait for the host of a data set
 DEFAULT_SEED = 1337  # of a run on its own
 BUDGET_S = {"cuda": 300.0, "mps": 20.0, "cpu": 20.0}  # of a run on its own
-EVALUATION_TOKENS = {"cuda": 32_768, "mps": 4_096, "cpu": 4_096}  # tokens a forward pass
+EVALUATION_TOKENS = {"cuda": 32_768, "mps": 4_096, "cpu": 1_024}  # tokens a forward pass
 PROBE_ROWS = 64  # validation rows on which causality and statelessness are probed
 NOISE_LIMIT_NATS = 0.02  # a row asked for again may move by this on average (bf16 moves by less)
 LEAK_LIMIT_NATS = 0.005  # a changed future may move earlier positions by this, above measured noise
@@ -1040,7 +1040,7 @@ def open_trial() -> Trial:
 
 
 def tune_cpu() -> None:
-    """Take two burdens off a training process on CPU; small models feel both.
+    """Take two burdens off a process that computes on the CPU; small models feel both.
 
     glibc gives freed tensors back to the kernel and fetches them again, page by page, in every
     step; and numbers too small for the normal format slow arithmetic down.
@@ -1288,6 +1288,7 @@ def main() -> None:
         case "evaluate":
             if options.run_dir is None:
                 parser.error("evaluate needs RUN_DIR")
+            tune_cpu()
             answer = evaluate(options.run_dir.resolve())
             out: Path = options.out or options.run_dir / "evaluation.json"
             temporary = out.with_name(out.name + ".tmp")
