@@ -50,7 +50,8 @@ def test_a_headless_night_ends_by_itself_and_says_where_its_results_are(night: N
     assert sessions.lab_life(night.session) is LabLife.NONE
     assert night.tree() == before
     assert night.git("status", "--porcelain") == ""
-    assert processes_below(night.root) == []
+    # The lab says that it ended, and then ends.
+    wait_until(lambda: not processes_below(night.root), "the end of every process")
 
 
 def test_without_a_key_the_agent_is_tpe_and_the_night_says_so(night: Night) -> None:
@@ -84,7 +85,8 @@ def test_a_lab_killed_in_the_middle_of_a_run_is_taken_up_again(night: Night) -> 
     finished = {n: e.val_bpb for n, e in night.state().experiments.items() if e.status}
     done = night.done(*slow[:-1], "0.5", "--headless", "--max-experiments", "5")
     assert done.returncode == 0, done.stderr
-    assert processes_below(night.root) == []
+    # The lab says that it ended, and then ends.
+    wait_until(lambda: not processes_below(night.root), "the end of every process")
     state = night.state()
     assert state.judged_count == 5
     assert {n: state.experiments[n].val_bpb for n in finished} == finished
@@ -163,7 +165,8 @@ def test_an_interrupt_ends_a_headless_night_in_order(night: Night, number: signa
     current = night.state().current
     assert current is not None
     assert current.phase is Phase.QUEUED
-    assert processes_below(night.root) == []
+    # The lab says that it ended, and then ends.
+    wait_until(lambda: not processes_below(night.root), "the end of every process")
 
 
 def test_a_hang_up_of_the_viewer_does_not_touch_the_lab(night: Night) -> None:
