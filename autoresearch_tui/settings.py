@@ -128,15 +128,8 @@ def load(
     return settings
 
 
-def read(path: Path) -> Settings:
-    """Return the settings that `write` stored."""
-    layer = _file_layer(path)
-    _check(str(path), layer)
-    return msgspec.convert(layer, Settings)
-
-
 def write(path: Path, settings: Settings) -> None:
-    """Store the settings; values that are none are left out, since TOML has no word for it."""
+    """Store the settings for `load`; values that are none are left out: TOML has no word for it."""
     sections = {
         section: {key: value for key, value in values.items() if value is not None}
         for section, values in msgspec.to_builtins(settings).items()

@@ -67,10 +67,13 @@ def test_a_wrong_variable_is_named(tmp_path: Path) -> None:
         settings.load(tmp_path, {"AUTORESEARCH_RUN_BUDGET_S": "soon"}, {})
 
 
-def test_what_is_written_is_read(tmp_path: Path) -> None:
+def test_a_session_keeps_what_it_was_run_with_but_for_its_limits(tmp_path: Path) -> None:
     chosen = Settings(
         run=RunSettings(budget_s=7.5),
         limits=LimitSettings(until="07:00", max_experiments=3),
     )
     settings.write(tmp_path / "session.toml", chosen)
-    assert settings.read(tmp_path / "session.toml") == chosen
+    kept = settings.load(tmp_path, {}, {}, tmp_path / "session.toml")
+    assert kept == Settings(run=RunSettings(budget_s=7.5))
+    flags = {"run": {"budget_s": 9.0}}
+    assert settings.load(tmp_path, {}, flags, tmp_path / "session.toml").run.budget_s == 9.0
