@@ -7,16 +7,22 @@
 
 A decoder-only transformer with rotary positions, RMS norm, QK norm, squared ReLU, value embeddings,
 sliding windows and a soft cap on its logits; Muon for the matrices inside its blocks, AdamW for the
-rest; learning rates that fall to zero as the budget is spent. It runs on CPU, MPS and CUDA.
+rest; learning rates that fall to zero as the budget is spent. It runs on CPU, MPS and CUDA. On CUDA
+it is compiled, and the memory there decides how many rows go through the model at once.
 
 What must stay, whatever else is changed: build_model() returns a module whose forward(tokens[B, T])
 gives causal logits[B, T, V], and main() trains it within prepare's trial. The metric is val_bpb,
 bits per byte of held-out text, measured by prepare.py.
 """
 
+import importlib.util
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn import attention
+from torch.nn.attention import flex_attention as flex
 
 import prepare
 
@@ -25,35 +31,45 @@ import prepare
 
 DEVICE = prepare.device()  # "cuda", "mps" or "cpu"
 if DEVICE == "cuda":
-    DEPTH = 8  # transformer blocks, 2 to 24
-    WIDTH = 512  # channels of the residual stream, a multiple of HEAD_WIDTH
+    DEPTH = 9  # transformer blocks, 2 to 24
+    WIDTH = 640  # channels of the residual stream, a multiple of HEAD_WIDTH
     HEAD_WIDTH = 128  # channels of one attention head, 32 to 128
-    BATCH_ROWS = 64  # rows of a forward pass, limited by memory
-    PASSES = 2  # forward passes whose gradients make one step
-    EMBEDDING_LR = 0.3  # AdamW, token and value embeddings, 0.05 to 1
+    BATCH_ROWS = 64  # rows of one step
+    WINDOW_PATTERN = "SSSL"  # a letter a block, repeated: S sees SHORT_WINDOW, L the whole row
+    BIGRAM_ROWS = 131072  # rows of the table of token pairs, 0 for none
+    EMBEDDING_LR = 0.3  # AdamW, tables of tokens and of pairs, 0.05 to 1
     HEAD_LR = 0.004  # AdamW, output layer, 0.001 to 0.02
     MATRIX_LR = 0.02  # Muon, every matrix inside the blocks, 0.005 to 0.1
+    POLAR_STEPS = 5  # Muon, steps of orthogonalisation, 2 to 5
+    ADAM_BETA2 = 0.95  # AdamW, memory of the gradient's square
 else:
     DEPTH = 2  # transformer blocks, 1 to 6
     WIDTH = 128  # channels of the residual stream, a multiple of HEAD_WIDTH
     HEAD_WIDTH = 64  # channels of one attention head, 32 to 128
-    BATCH_ROWS = 4  # rows of a forward pass; more rows are fewer steps in the same time
-    PASSES = 1  # forward passes whose gradients make one step
-    EMBEDDING_LR = 0.3  # AdamW, token and value embeddings, 0.05 to 1
+    BATCH_ROWS = 4  # rows of one step; more rows are fewer steps in the same time
+    WINDOW_PATTERN = "L"  # a letter a block, repeated: S sees SHORT_WINDOW, L the whole row
+    BIGRAM_ROWS = 0  # rows of the table of token pairs, 0 for none
+    EMBEDDING_LR = 0.3  # AdamW, tables of tokens and of pairs, 0.05 to 1
     HEAD_LR = 0.01  # AdamW, output layer, 0.001 to 0.02
     MATRIX_LR = 0.015  # Muon, every matrix inside the blocks, 0.003 to 0.05
+    POLAR_STEPS = 3  # Muon, steps of orthogonalisation, 2 to 5
+    ADAM_BETA2 = 0.99  # AdamW, memory of the gradient's square
+
+# Of the products on CUDA; older cards have no fast bfloat16, and the rest computes in float32.
+HAS_BFLOAT16 = DEVICE == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+ARITHMETIC = torch.bfloat16 if HAS_BFLOAT16 else torch.float32
 
 MLP_RATIO = 4  # hidden channels of the MLP, as a multiple of WIDTH
 VALUE_EMBEDDING_EVERY = 2  # every n-th block, counted from the last, has value embeddings
-WINDOW_PATTERN = "L"  # a letter a block, repeated: S sees half a row back, L the whole row
+SHORT_WINDOW = 128  # positions that a block of letter S sees, its own included
+SMEAR_BLOCKS = 2  # first blocks that mix in the token before
 ROPE_BASE = 10000.0  # longest wavelength of the rotary positions, in tokens / 2 pi
 SOFT_CAP = 15.0  # logits are squeezed into (-SOFT_CAP, SOFT_CAP)
 
 MIX_LR = 0.03  # AdamW, the few weights that mix residual streams and neighbours
 ADAM_BETA1 = 0.8  # AdamW, memory of the gradient
-ADAM_BETA2 = 0.99  # AdamW, memory of its square
 MOMENTUM = 0.95  # Muon, memory of the gradient
-NEWTON_SCHULZ_STEPS = 3  # Muon, steps of orthogonalisation, 2 to 5
+LINE_MEMORY = 0.95  # Muon, memory of the size of each row's (or column's) update
 WEIGHT_DECAY = 0.0  # Muon, share of a weight that is lost at a learning rate of 1
 WARMUP = 0.0  # share of the budget in which learning rates rise from 0
 WARMDOWN = 0.5  # share of the budget in which learning rates fall to FINAL_LR
@@ -79,32 +95,52 @@ def uniform(*shape: int) -> nn.Parameter:
     return nn.Parameter(torch.empty(shape).uniform_(-bound, bound))
 
 
+block_masks: dict[int, flex.BlockMask] = {}
+"""Which blocks of a window's attention matrix are computed at all; filled where we compile."""
+
+
+def window_rule(window: int) -> Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]:
+    """Which position q sees which k, in any row and head: itself and the `window` - 1 before it."""
+    return lambda _row, _head, q, k: (q >= k) & (q - k < window)
+
+
+def attend(q: Tensor, k: Tensor, v: Tensor, window: int) -> Tensor:
+    """Causal attention of q, k, v [B, heads, T, channels], as far back as the window reaches."""
+    if window >= q.shape[2]:
+        return F.scaled_dot_product_attention(q, k, v, is_causal=True)
+    if window in block_masks:
+        y = flex.flex_attention(q, k, v, block_mask=block_masks[window])
+        assert isinstance(y, Tensor)
+        return y
+    places = torch.arange(q.shape[2], device=q.device)
+    mask = window_rule(window)(places, places, places[:, None], places[None, :])
+    return F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+
+
+def rotate(x: Tensor, turn: tuple[Tensor, Tensor]) -> Tensor:
+    """Rotary positions on [B, T, heads, channels]: channel c turns with c + channels / 2."""
+    cos, sin = turn
+    return x * cos + x.roll(HEAD_WIDTH // 2, dims=-1) * sin
+
+
 class Attention(nn.Module):
     """Causal self-attention with rotary positions and QK norm, over the whole row or a window."""
 
-    def __init__(self, row_length: int, window: int) -> None:
+    def __init__(self, window: int) -> None:
         super().__init__()
-        self.mask: Tensor | None
+        self.window = window
         self.qkv = uniform(3, WIDTH, WIDTH)
         self.out = nn.Parameter(torch.zeros(WIDTH, WIDTH))
-        places = torch.arange(row_length)
-        back = places[:, None] - places[None, :]
-        mask: Tensor | None = (back >= 0) & (back < window) if window < row_length else None
-        self.register_buffer("mask", mask, persistent=False)
 
     def forward(self, x: Tensor, turn: tuple[Tensor, Tensor], extra: Tensor | None) -> Tensor:
         """Mix positions of x [B, T, WIDTH]; `extra` [B, T, WIDTH] joins the values."""
         rows, length, _ = x.shape
         qkv = F.linear(x, self.qkv.flatten(0, 1)).view(rows, length, 3, -1, HEAD_WIDTH)
-        qk, v = qkv[:, :, :2], qkv[:, :, 2]
+        q, k, v = qkv.unbind(2)
         if extra is not None:
             v = v + extra.view_as(v)
-        cos, sin = turn
-        a, b = qk.chunk(2, dim=-1)
-        qk = norm(torch.cat([a * cos + b * sin, b * cos - a * sin], dim=-1))
-        q, k, v = (y.transpose(1, 2) for y in (qk[:, :, 0], qk[:, :, 1], v))
-        mask = None if self.mask is None else self.mask[:length, :length]
-        y = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=mask is None)
+        q, k = rotate(norm(q), turn), rotate(norm(k), turn)
+        y = attend(q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2), self.window)
         return F.linear(y.transpose(1, 2).flatten(2), self.out)
 
 
@@ -122,14 +158,14 @@ class MLP(nn.Module):
 
 
 class Block(nn.Module):
-    """Mix the stream with its start and with the token before, then attend, then think."""
+    """Mix the stream with its start (and with the token before), then attend, then think."""
 
-    def __init__(self, vocab_size: int, row_length: int, window: int, has_values: bool) -> None:
+    def __init__(self, vocab_size: int, window: int, has_values: bool, has_smear: bool) -> None:
         super().__init__()
         self.stream = nn.Parameter(torch.tensor([1.0, 0.1]))  # of the stream, of its start
-        self.smear = nn.Parameter(torch.zeros(WIDTH))  # of the token before, by channel
+        self.smear = nn.Parameter(torch.zeros(WIDTH)) if has_smear else None  # by channel
         self.values = nn.Embedding(vocab_size, WIDTH) if has_values else None
-        self.attention = Attention(row_length, window)
+        self.attention = Attention(window)
         self.mlp = MLP()
         if self.values is not None:
             nn.init.zeros_(self.values.weight)
@@ -138,8 +174,9 @@ class Block(nn.Module):
         self, x: Tensor, start: Tensor, tokens: Tensor, turn: tuple[Tensor, Tensor]
     ) -> Tensor:
         """Carry the stream x [B, T, WIDTH] through the block."""
-        x = self.stream[0] * x + self.stream[1] * start
-        x = x + self.smear.to(x.dtype) * before(x)
+        x = (self.stream[0] * x + self.stream[1] * start).to(start.dtype)
+        if self.smear is not None:
+            x = x + self.smear.to(x.dtype) * before(x)
         extra = None if self.values is None else self.values(tokens).to(x.dtype)
         x = x + self.attention(norm(x), turn, extra)
         return x + self.mlp(norm(x))
@@ -154,33 +191,46 @@ class GPT(nn.Module):
     def __init__(self, vocab_size: int, row_length: int) -> None:
         super().__init__()
         self.embedding = nn.Embedding(vocab_size, WIDTH)
+        self.pairs = nn.Embedding(BIGRAM_ROWS, WIDTH) if BIGRAM_ROWS else None
         self.smear = nn.Parameter(torch.zeros(WIDTH))  # of the token before, by channel
         self.blocks = nn.ModuleList()
         self.head = nn.Linear(WIDTH, vocab_size, bias=False)
         for block in range(DEPTH):
-            short = WINDOW_PATTERN[block % len(WINDOW_PATTERN)] == "S"
-            window = row_length // 2 if short else row_length
+            # The last block sees the whole row whatever the pattern says.
+            short = WINDOW_PATTERN[block % len(WINDOW_PATTERN)] == "S" and block < DEPTH - 1
+            window = min(SHORT_WINDOW, row_length) if short else row_length
             has_values = (DEPTH - 1 - block) % VALUE_EMBEDDING_EVERY == 0
-            self.blocks.append(Block(vocab_size, row_length, window, has_values))
+            self.blocks.append(Block(vocab_size, window, has_values, block < SMEAR_BLOCKS))
         nn.init.normal_(self.embedding.weight)
         nn.init.normal_(self.head.weight, std=0.001)
+        if self.pairs is not None:
+            nn.init.zeros_(self.pairs.weight)
         speeds = ROPE_BASE ** -torch.linspace(0, 1, HEAD_WIDTH // 2)
-        angles = torch.outer(torch.arange(row_length), speeds)[:, None, None]  # [T, 1, 1, channels]
-        self.register_buffer("cos", angles.cos(), persistent=False)
-        self.register_buffer("sin", angles.sin(), persistent=False)
+        angles = torch.outer(torch.arange(row_length), speeds)[:, None]  # [T, 1, channels / 2]
+        self.register_buffer("cos", angles.cos().repeat(1, 1, 2), persistent=False)
+        self.register_buffer("sin", torch.cat([angles.sin(), -angles.sin()], -1), persistent=False)
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Predict the token after each position."""
-        # On CUDA the arithmetic is bfloat16, and the weights stay float32.
-        kind = torch.bfloat16 if tokens.is_cuda else torch.float32
-        with torch.autocast(tokens.device.type, torch.bfloat16, enabled=tokens.is_cuda):
+        # On CUDA the arithmetic is bfloat16 where the device has it; the weights stay float32.
+        kind = ARITHMETIC if tokens.is_cuda else torch.float32
+        with torch.autocast(tokens.device.type, kind, enabled=kind is torch.bfloat16):
             turn = self.cos[: tokens.shape[1]].to(kind), self.sin[: tokens.shape[1]].to(kind)
             x = norm(self.embedding(tokens)).to(kind)
+            if self.pairs is not None:
+                x = x + self.pairs(hash_pairs(tokens)).to(kind)
             x = start = x + self.smear.to(kind) * before(x)
             for block in self.blocks:
                 x = block(x, start, tokens, turn)
-            logits = self.head(norm(x) / SOFT_CAP)
-        return SOFT_CAP * torch.tanh(logits.float())
+            logits = self.head(norm(x) * (2 / SOFT_CAP))
+        # SOFT_CAP x tanh, but for a constant that softmax does not see; sigmoid is cheaper.
+        return 2 * SOFT_CAP * torch.sigmoid(logits.float())
+
+
+def hash_pairs(tokens: Tensor) -> Tensor:
+    """The row of the pair table that each token [B, T] and the one before it share."""
+    earlier = F.pad(tokens[:, :-1], (1, 0))
+    return (tokens * 36313 ^ earlier * 27191) % BIGRAM_ROWS
 
 
 def build_model() -> GPT:
@@ -191,7 +241,8 @@ def build_model() -> GPT:
 def flops_per_token(model: GPT) -> float:
     """Arithmetic of forward and backward: 6 a weight, 12 a channel and position attended to."""
     matrices = sum(p.numel() for p in [*inner_matrices(model), model.head.weight])
-    return 6 * matrices + 12 * DEPTH * WIDTH * prepare.row_length()
+    seen = sum(m.window for m in model.modules() if isinstance(m, Attention))
+    return 6 * matrices + 12 * WIDTH * seen
 
 
 # ------------------------------------------------------------------------------------------------
@@ -203,24 +254,37 @@ def inner_matrices(model: GPT) -> list[nn.Parameter]:
     return [p for m in model.modules() if isinstance(m, Attention | MLP) for p in m.parameters()]
 
 
+# Each step's odd polynomial, from step to step less greedy (Amsel et al., 2025, "Polar Express").
+POLAR_EXPRESS = (
+    (8.1566, -22.4833, 15.8788),
+    (4.0429, -2.8089, 0.5000),
+    (3.8917, -2.7725, 0.5061),
+    (3.2858, -2.3681, 0.4645),
+    (2.3465, -1.7098, 0.4232),
+)
+
+
 def orthogonalise(x: Tensor) -> Tensor:
     """Bring each of the matrices [N, rows, columns] near the closest (semi-)orthogonal one.
 
-    A quintic iteration drives all singular values towards 1; its coefficients rise fast rather than
-    settle exactly (Jordan et al., 2024, "Muon"), which is why so few steps do.
+    An iteration drives all singular values towards 1 (Jordan et al., 2024, "Muon").
     """
     tall = x.size(-2) > x.size(-1)
-    x = x.bfloat16() if x.is_cuda else x
+    x = x.to(ARITHMETIC) if x.is_cuda else x
     x = x.mT if tall else x
-    x = x / (x.norm(dim=(-2, -1), keepdim=True) + 1e-7)
-    for _ in range(NEWTON_SCHULZ_STEPS):
+    x = x / (1.02 * x.norm(dim=(-2, -1), keepdim=True) + 1e-7)
+    for first, third, fifth in POLAR_EXPRESS[:POLAR_STEPS]:
         gram = x @ x.mT
-        x = 3.4445 * x + (-4.7750 * gram + 2.0315 * gram @ gram) @ x
+        x = first * x + (third * gram + fifth * gram @ gram) @ x
     return x.mT if tall else x
 
 
 class Muon(torch.optim.Optimizer):
-    """Momentum whose update is orthogonalised; matrices of one shape are handled as one stack."""
+    """Momentum whose update is orthogonalised; matrices of one shape are handled as one stack.
+
+    Lines of an update (rows, or columns where these are the longer way) are then brought to one
+    size, by a memory of their sizes (Li et al., 2025, "NorMuon").
+    """
 
     def __init__(self, matrices: list[nn.Parameter], lr: float) -> None:
         super().__init__(matrices, {"lr": lr})
@@ -228,6 +292,7 @@ class Muon(torch.optim.Optimizer):
         for matrix in matrices:
             self.stacks.setdefault(matrix.shape[-2:], []).append(matrix)
         self.momenta: dict[torch.Size, Tensor] = {}
+        self.sizes: dict[torch.Size, Tensor] = {}
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]  # noqa: ARG002
@@ -238,10 +303,19 @@ class Muon(torch.optim.Optimizer):
             momentum = self.momenta.setdefault(shape, torch.zeros_like(gradient))
             momentum.lerp_(gradient, 1 - MOMENTUM)
             update = orthogonalise(gradient.lerp_(momentum, MOMENTUM)).to(gradient.dtype)
+            update = self.even_out(update, shape)
             update *= max(1, shape[0] / shape[1]) ** 0.5
             pieces = update.split([m.numel() // shape.numel() for m in matrices])
             for matrix, piece in zip(matrices, pieces, strict=True):
                 matrix.mul_(1 - lr * WEIGHT_DECAY).sub_(piece.view_as(matrix), alpha=lr)
+
+    def even_out(self, update: Tensor, shape: torch.Size) -> Tensor:
+        """Give the lines of each update [N, rows, columns] one size; its whole size stays."""
+        square = update.square().mean(-1 if shape[0] >= shape[1] else -2, keepdim=True)
+        memory = self.sizes.setdefault(shape, square.clone()).lerp_(square, 1 - LINE_MEMORY)
+        whole = update.norm(dim=(-2, -1), keepdim=True)
+        update = update * memory.clamp_min(1e-10).rsqrt()
+        return update * (whole / update.norm(dim=(-2, -1), keepdim=True).clamp_min(1e-10))
 
 
 def make_optimizers(model: GPT) -> list[torch.optim.Optimizer]:
@@ -270,29 +344,83 @@ def rate(progress: float) -> float:
 # Training
 
 
+def passes_per_step(model: GPT) -> int:
+    """How many forward passes a step is split into, so that the activations fit the memory."""
+    if DEVICE != "cuda":
+        return 1
+    memory = torch.cuda.get_device_properties().total_memory
+    # Weights, gradients and two moments; then activations, by what was measured on a token.
+    left = 0.75 * memory - 16 * sum(p.numel() for p in model.parameters())
+    token = 2 * (18 * DEPTH * WIDTH + 3 * prepare.vocabulary_size())
+    passes = 1
+    batch = BATCH_ROWS * prepare.row_length() * token
+    while batch / passes > left and BATCH_ROWS % (2 * passes) == 0:
+        passes *= 2
+    return passes
+
+
+Loss = Callable[[GPT, Tensor, Tensor], Tensor]
+
+
+def compiled_loss(model: GPT) -> Loss:
+    """`loss_of`, compiled, with the fastest attention that this machine has; says which."""
+    whole = "the fastest of torch's own"
+    # Newer kernels than torch brings, where the package of one is installed.
+    for name, package in (("FA4", "flash_attn.cute"), ("FA3", "flash_attn_interface")):
+        if has_package(package) and hasattr(attention, "activate_flash_attention_impl"):
+            attention.activate_flash_attention_impl(name)
+            torch.backends.cuda.enable_cudnn_sdp(False)  # it would be asked first
+            whole = name
+            break
+    length = prepare.row_length()
+    for window in {m.window for m in model.modules() if isinstance(m, Attention)} - {length}:
+        sees = window_rule(window)
+        block_masks[window] = flex.create_block_mask(sees, None, None, length, length, DEVICE)
+    short = f", flex attention for windows of {sorted(block_masks)}" if block_masks else ""
+    print(f"Attention: {whole}{short}", flush=True)
+    return torch.compile(loss_of, dynamic=False)
+
+
+def has_package(name: str) -> bool:
+    """Whether a package can be imported."""
+    try:
+        return importlib.util.find_spec(name) is not None
+    except ModuleNotFoundError:  # the parent of a dotted name is missing
+        return False
+
+
+def loss_of(model: GPT, inputs: Tensor, targets: Tensor) -> Tensor:
+    """Mean cross-entropy of a batch, in nats a token."""
+    return F.cross_entropy(model(inputs).flatten(0, 1), targets.flatten())
+
+
 def main() -> None:
     """Train within the trial's budget."""
     trial = prepare.open_trial()
+    torch.set_float32_matmul_precision("high")
     model = build_model().to(trial.device)
-    forward = torch.compile(model, dynamic=False) if DEVICE == "cuda" else model
+    passes = passes_per_step(model)
+    loss_function = compiled_loss(model) if DEVICE == "cuda" else loss_of
     optimizers = make_optimizers(model)
     highest = [[group["lr"] for group in o.param_groups] for o in optimizers]
+    if DEVICE == "cuda":
+        print(f"{passes} forward passes of {BATCH_ROWS // passes} rows a step", flush=True)
 
     def gradients(inputs: Tensor, targets: Tensor) -> Tensor:
-        loss = F.cross_entropy(forward(inputs).flatten(0, 1), targets.flatten())
-        (loss / PASSES).backward()
+        loss = loss_function(model, inputs, targets)
+        (loss / passes).backward()
         return loss
 
     for _ in range(2):  # compile and warm up before the clock
-        gradients(*trial.batch(BATCH_ROWS))
+        gradients(*trial.batch(BATCH_ROWS // passes))
     model.zero_grad()
 
     trial.start(flops_per_token(model))
-    passes = 0
-    for inputs, targets in trial.batches(BATCH_ROWS):
+    done = 0
+    for inputs, targets in trial.batches(BATCH_ROWS // passes):
         loss = gradients(inputs, targets)
-        passes += 1
-        if passes % PASSES:
+        done += 1
+        if done % passes:
             continue
         for optimizer, rates in zip(optimizers, highest, strict=True):
             for group, lr in zip(optimizer.param_groups, rates, strict=True):
