@@ -155,9 +155,10 @@ class MLP(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Transform each position of x [B, T, WIDTH]."""
-        if HAS_FUSED_MLP and torch.compiler.is_compiling():
+        whole_tiles = x.shape[0] * x.shape[1] % 1024 == 0
+        if HAS_FUSED_MLP and whole_tiles and torch.compiler.is_compiling():
             up, down = self.up.to(x.dtype), self.down.to(x.dtype)
-            return FusedMLP.apply(x.flatten(0, 1), up, down).view_as(x)
+            return fused_mlp(x.flatten(0, 1), up, down)[0].view_as(x)
         return F.linear(F.relu(F.linear(x, self.up)).square(), self.down)
 
 
@@ -219,23 +220,49 @@ def product(a: Tensor, b: Tensor, y: Tensor | None) -> Tensor:
     return out
 
 
-class FusedMLP(torch.autograd.Function):
-    """MLP of x [N, WIDTH] in bfloat16; N is a multiple of 1,024."""
+@torch.library.custom_op("autoresearch::mlp", mutates_args=())
+def fused_mlp(x: Tensor, up: Tensor, down: Tensor) -> tuple[Tensor, Tensor]:
+    """MLP of x [N, WIDTH] in bfloat16, N a multiple of 1,024; and y, its squared hidden layer."""
+    y = product(x, up.T, None)
+    return y @ down.T, y
 
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, up: Tensor, down: Tensor) -> Tensor:
-        """Return y @ down.T with y = relu(x @ up.T)^2, and keep y."""
-        y = product(x, up.T, None)
-        ctx.save_for_backward(x, up, down, y)
-        return y @ down.T
 
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """The slope of the squared ReLU is twice its root."""
-        x, up, down, y = ctx.saved_tensors
-        grad = grads[0].contiguous()
-        hidden = product(grad, down, y)
-        return hidden @ up, hidden.T @ x, grad.T @ y
+@torch.library.custom_op("autoresearch::mlp_gradients", mutates_args=())
+def fused_mlp_gradients(
+    grad: Tensor, x: Tensor, up: Tensor, down: Tensor, y: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Gradients of x, up and down; the slope of a squared ReLU is twice its root."""
+    hidden = product(grad.contiguous(), down, y)
+    return hidden @ up, hidden.T @ x, grad.T @ y
+
+
+@fused_mlp.register_fake
+def _(x: Tensor, up: Tensor, down: Tensor) -> tuple[Tensor, Tensor]:
+    return x.new_empty(x.shape[0], down.shape[0]), x.new_empty(x.shape[0], up.shape[0])
+
+
+@fused_mlp_gradients.register_fake
+def _(
+    grad: Tensor,  # noqa: ARG001
+    x: Tensor,
+    up: Tensor,
+    down: Tensor,
+    y: Tensor,  # noqa: ARG001
+) -> tuple[Tensor, Tensor, Tensor]:
+    return x.new_empty(x.shape), up.new_empty(up.shape), down.new_empty(down.shape)
+
+
+def keep_for_gradients(ctx: Any, inputs: tuple[Tensor, ...], output: tuple[Tensor, ...]) -> None:
+    """Keep what the backward pass needs."""
+    ctx.save_for_backward(*inputs, output[1])
+
+
+def mlp_backward(ctx: Any, grad: Tensor, _: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Gradients of the inputs from that of the first output; nobody asks for y's."""
+    return fused_mlp_gradients(grad, *ctx.saved_tensors)
+
+
+fused_mlp.register_autograd(mlp_backward, setup_context=keep_for_gradients)
 
 
 class Block(nn.Module):
