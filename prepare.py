@@ -39,20 +39,24 @@ import hashlib
 import importlib.util
 import json
 import math
+import mmap
 import os
 import platform
 import random
+import runpy
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import sysconfig
+import tempfile
 import time
 import traceback
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, TextIO
@@ -80,7 +84,7 @@ TEXT_DOCUMENT_CHARS = (
 TOKENIZER_BYTES = 200_000_000  # training text that the tokenizer learns from, at most
 POOL_PIECES = 4_096  # pieces among which best-fit packing chooses
 LOG_INTERVAL_S = 0.25  # metrics.jsonl grows by at most one line in this time
-SAVING_S = {"cuda": 0.3, "mps": 0.1, "cpu": 0.02}  # what saving the weights takes, about
+SAVING_S = {"cuda": 0.8, "mps": 0.1, "cpu": 0.02}  # what saving the weights takes, about
 STEPS_AHEAD = 2  # batches that the CPU may run ahead of the GPU, so that the clock stays honest
 MALLOC_OPTIONS = {
     -3: 2**30,
@@ -91,9 +95,18 @@ CONNECT_S = 10.0  # how long to wait for the host of a data set
 DEFAULT_SEED = 1337  # of a run on its own
 BUDGET_S = {"cuda": 300.0, "mps": 20.0, "cpu": 20.0}  # of a run on its own
 EVALUATION_TOKENS = {"cuda": 32_768, "mps": 4_096, "cpu": 1_024}  # tokens a forward pass
-PROBE_ROWS = 64  # validation rows on which causality and statelessness are probed
-NOISE_LIMIT_NATS = 0.02  # a row asked for again may move by this on average (bf16 moves by less)
-LEAK_LIMIT_NATS = 0.005  # a changed future may move earlier positions by this, above measured noise
+PROBE_ROWS = 64  # validation rows asked for again; twice as many are given another ending
+NOISE_LIMIT_NATS = {
+    "cuda": 0.005,
+    "mps": 0.02,
+    "cpu": 0.002,
+}  # a row asked for again may move so far
+LEAK_LIMIT_NATS = 0.001  # a changed future may move earlier positions by this, above measured noise
+MOVE_LIMIT_NATS = 0.25  # a single score's move counts for no more, so that rare ones hide nothing
+ANSWER_S = 120.0  # for loading a model, and for each batch of logits
+REPLY_BYTES = 1_024  # a model process's line, at most
+PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS = 4, 38  # Linux, prctl.h
+CAP_SYS_PTRACE, CAPABILITY_VERSION = 19, 0x20080522  # Linux, capability.h
 
 # The standard library's validation set: whole packages that training with torch never imports, so
 # that a sandbox can hide them from a run: protocols, file formats, tools, user interfaces.
@@ -175,6 +188,13 @@ def core_count() -> int:
     return os.cpu_count() or 1
 
 
+def gpu_memory_mb() -> int:
+    """Return the memory of the CUDA device in MiB; 0 without one."""
+    if not torch.cuda.is_available():
+        return 0
+    return torch.cuda.get_device_properties(0).total_memory >> 20
+
+
 def describe(data: str, profile: str) -> dict[str, Any]:
     """This machine and the data prepared on it, as the lab wants to know them."""
     folder = data_folder(data, profile)
@@ -183,10 +203,12 @@ def describe(data: str, profile: str) -> dict[str, Any]:
         "torch": torch.__version__,
         "python": platform.python_version(),
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+        "gpu_memory_mb": gpu_memory_mb(),
         "cpu": cpu_name(),
         "cores": core_count(),
         "profile": profile,
         "data": {**asdict(Meta.read(folder)), "folder": str(folder)} if prepared(folder) else None,
+        "hidden": hidden_paths(data),
     }
 
 
@@ -544,6 +566,47 @@ def data_folder(data: str, profile: str) -> Path:
             states = [(str(f), f.stat().st_size, f.stat().st_mtime_ns) for f in path_files(path)]
             name = f"{path.stem}-{hashlib.sha256(repr(states).encode()).hexdigest()[:10]}"
     return cache_folder() / f"{name}-{profile}"
+
+
+def hidden_paths(data: str) -> list[str]:
+    """What a sandbox hides from a run: the rows of every data set, and the text behind this one's.
+
+    Training rows are among them: a run gets an open file of them together with its clock.
+    """
+    match data:
+        case "pystdlib":
+            texts = held_out_modules()
+        case "tinystories":
+            texts = cached_hub_files(TINYSTORIES, TINYSTORIES_TRAIN + TINYSTORIES_VAL)
+        case "climbmix":
+            texts = cached_hub_files(CLIMBMIX, CLIMBMIX_TRAIN + CLIMBMIX_VAL)
+        case _:
+            texts = path_files(Path(data).expanduser())
+    return sorted({str(path.resolve()) for path in [*cache_folder().glob("*/*.rows"), *texts]})
+
+
+def held_out_modules() -> Iterator[Path]:
+    """The validation packages of this standard library, and other Pythons' libraries as a whole.
+
+    Not the training text: a run imports much of it, so it can not be hidden.
+    """
+    root = Path(sysconfig.get_path("stdlib")).resolve()
+    for package in STDLIB_VALIDATION:
+        compiled = root.glob(f"__pycache__/{package}.*")
+        places = [root / package, root / f"{package}.py", *compiled]
+        yield from (place for place in places if place.exists())
+    homes = [Path(sys.base_prefix).parent.glob("*/lib/python[23].*")]
+    homes += [Path(place).glob("python[23].*") for place in ("/usr/lib", "/usr/local/lib")]
+    others = {path.resolve() for home in homes for path in home if path.is_dir()}
+    yield from (other for other in others if other != root and root not in other.parents)
+
+
+def cached_hub_files(repository: str, names: tuple[str, ...]) -> list[Path]:
+    """Those files of a data set on Hugging Face that were downloaded before."""
+    from huggingface_hub import try_to_load_from_cache
+
+    found = [try_to_load_from_cache(repository, name, repo_type="dataset") for name in names]
+    return [Path(path) for path in found if isinstance(path, str)]
 
 
 def prepared(folder: Path) -> bool:
@@ -968,6 +1031,8 @@ class Trial:
             self._narrator.close()
         seconds = self._ended_s - self._started_s
         peak_mb = torch.cuda.max_memory_allocated() / 2**20 if self.device == "cuda" else 0.0
+        if self.device == "cuda":
+            torch.cuda.empty_cache()  # the evaluator needs room beside what this process keeps
         command = [sys.executable, str(Path(__file__).resolve()), "evaluate", str(self.folder)]
         if subprocess.run(command, stdout=subprocess.DEVNULL, check=False).returncode != 0:
             raise SystemExit(f"The weights are in {self.folder}, but could not be evaluated.")
@@ -1064,7 +1129,58 @@ def save_weights(model: torch.nn.Module, path: Path) -> None:
 
 
 # ------------------------------------------------------------------------------------------------
-# Evaluation: the model gives logits, and everything else is computed here
+# Stand-by: an interpreter that has imported torch and opened its device, and waits for its run:
+#
+#     this process: {"kind": "warm"}
+#     its starter:  {"kind": "go"}, once the run's folder is filled
+
+
+def open_device(device: str | None) -> None:
+    """Do what takes a process seconds on its first use of a device."""
+    if device == "cuda":
+        torch.zeros(1, device="cuda")
+
+
+def stand_by() -> None:
+    """Where AUTORESEARCH_STANDBY_FD names a socket, say there that this process is warm, and wait.
+
+    Returns when it is told to go; ends the process when the other end is gone.
+    """
+    number = os.environ.pop("AUTORESEARCH_STANDBY_FD", None)
+    if number is None:
+        return
+    received = b""
+    with socket.socket(fileno=int(number)) as channel:
+        try:
+            channel.sendall(b'{"kind":"warm"}\n')
+            while not received.endswith(b"\n"):
+                chunk = channel.recv(REPLY_BYTES)
+                if not chunk:
+                    sys.exit(0)
+                received += chunk
+        except OSError:
+            sys.exit(0)
+    if json.loads(received).get("kind") != "go":
+        raise SystemExit(f"A process that stood by was sent {received!r} in place of a go.")
+
+
+def train_after_stand_by() -> None:
+    """Import what training needs, stand by, and then be `python train.py` in the current folder."""
+    device = os.environ.pop("AUTORESEARCH_STANDBY_DEVICE", None)
+    open_device(device)
+    compiler = ["torch._dynamo", "torch._inductor.compile_fx"] if device == "cuda" else []
+    for name in ("torch.optim", "safetensors.torch", *compiler):
+        importlib.import_module(name)
+    stand_by()
+    sys.modules["prepare"] = sys.modules[__name__]
+    sys.argv = ["train.py"]
+    sys.path[0] = str(Path.cwd())
+    runpy.run_path("train.py", run_name="__main__")
+
+
+# ------------------------------------------------------------------------------------------------
+# Evaluation, the model's side. train.py runs in processes of its own: rows of tokens come into
+# shared memory, logits go out through shared memory, and no score is ever computed here.
 
 
 class InvalidRun(Exception):
@@ -1072,7 +1188,7 @@ class InvalidRun(Exception):
 
 
 Logits = Callable[[torch.Tensor], torch.Tensor]
-"""The one way to a model: token rows int64 [B, T] in, logits [B, T, V] out."""
+"""A loaded model: token rows int64 [B, T] in, logits [B, T, V] out."""
 
 
 def load_model(folder: Path, device: str) -> Logits:
@@ -1099,10 +1215,20 @@ def load_model(folder: Path, device: str) -> Logits:
         ) from error
     with contract("moving the model to its device"):
         model = model.to(device).eval()
+    vocab_size = vocabulary_size()
 
     def logits(tokens: torch.Tensor) -> torch.Tensor:
         with contract("the model's forward"), torch.inference_mode():
-            return model(tokens)
+            answer = model(tokens)
+        expected = [*tokens.shape, vocab_size]
+        is_tensor = isinstance(answer, torch.Tensor)
+        if not is_tensor or list(answer.shape) != expected or not answer.is_floating_point():
+            kind = str(answer.dtype).removeprefix("torch.") if is_tensor else type(answer).__name__
+            raise InvalidRun(
+                f"The model's forward must return logits {expected} of a floating-point kind; "
+                f"it returned {kind}{f' {list(answer.shape)}' if is_tensor else ''}."
+            )
+        return answer
 
     return logits
 
@@ -1125,6 +1251,8 @@ def contract(doing: str) -> Iterator[None]:
     """Turn whatever the run's own code raises into one sentence."""
     try:
         yield
+    except InvalidRun:
+        raise
     except (Exception, SystemExit) as error:
         frames = traceback.extract_tb(error.__traceback__)
         lines = [frame.lineno for frame in frames if frame.filename.endswith("train.py")]
@@ -1135,130 +1263,427 @@ def contract(doing: str) -> Iterator[None]:
         ) from error
 
 
-def target_nats(
-    logits: Logits, rows: torch.Tensor, sources: torch.Tensor, batch: int, vocab_size: int
-) -> torch.Tensor:
-    """Cross-entropy of each target, float32 [N, T] on the CPU.
+def shared_tensors(
+    memory: int, batch: int, length: int, vocab_size: int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Tokens int64 [B, T] and logits float32 [B, T, V] in the shared memory of a descriptor."""
+    mapping = mmap.mmap(memory, os.fstat(memory).st_size)
+    tokens = torch.frombuffer(mapping, dtype=torch.int64, count=batch * length)
+    logits = torch.frombuffer(mapping, dtype=torch.float32, offset=8 * batch * length)
+    return tokens.view(batch, length), logits.view(-1, length, vocab_size)
 
-    `rows` [N, T + 1] give the targets and `sources` [N, T] the inputs (the same tokens, but in a
-    probe). Every forward pass has one shape: the last batch is filled up with rows not counted.
+
+def answer_questions(folder: Path) -> None:
+    """Be a model process: load a run's model when told to, and answer until the questions end."""
+    channel = socket.socket(fileno=int(os.environ.pop("AUTORESEARCH_MODEL_FD")))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # who asks the questions decides when they end
+    renounce_tracing()
+    open_device(os.environ.get("AUTORESEARCH_STANDBY_DEVICE"))
+    channel.sendall(b"ok\n")
+    line, descriptors, _, _ = socket.recv_fds(channel, 2**16, 1)
+    if not line:
+        os._exit(0)  # nobody asks any more
+    order = json.loads(line)
+    device = order["device"]
+    torch.set_num_threads(order["threads"])
+    use_run(order["settings"])
+    tokens, logits = shared_tensors(descriptors[0], *order["shape"])
+    if device == "cuda":
+        logits = opened_from_cuda(order["logits"], order["shape"])
+    try:
+        model = load_model(folder, device)
+        channel.sendall(b"ok\n")
+        while channel.recv(1):
+            with contract("computing logits"), torch.inference_mode():
+                logits.copy_(model(tokens.to(device)))
+                if device == "cuda":
+                    torch.cuda.synchronize()
+            channel.sendall(b"ok\n")
+    except InvalidRun as error:
+        channel.sendall(f"invalid {error}".encode(errors="replace")[: REPLY_BYTES - 1] + b"\n")
+    os._exit(0)  # without the run's own code at exit
+
+
+def shared_from_cuda(elements: int) -> tuple[torch.Tensor, list[Any]]:
+    """A float32 buffer on the GPU, and the names by which another process opens it.
+
+    CUDA shares whole allocations. A buffer of 32 MiB or more has one of its own, in which no other
+    tensor of this process lies.
     """
-    found: list[torch.Tensor] = []
-    length = rows.shape[1] - 1
-    for start in range(0, len(rows), batch):
-        count = min(batch, len(rows) - start)
-        index = torch.arange(start, start + batch, device=rows.device) % len(rows)
-        answer = logits(sources[index])
-        if not isinstance(answer, torch.Tensor) or answer.shape != (batch, length, vocab_size):
-            shape = (
-                list(answer.shape) if isinstance(answer, torch.Tensor) else type(answer).__name__
-            )
-            raise InvalidRun(
-                f"The model's forward must return logits [{batch}, {length}, {vocab_size}]; "
-                f"it returned {shape}."
-            )
-        nats = F.cross_entropy(
-            answer.float().reshape(-1, vocab_size), rows[index, 1:].reshape(-1), reduction="none"
-        )
-        found.append(nats.view(batch, length)[:count].cpu())
-    return torch.cat(found)
+    buffer = torch.empty(max(elements, 2**23), device="cuda")
+    names = buffer.untyped_storage()._share_cuda_()
+    return buffer[:elements], [x.hex() if isinstance(x, bytes) else x for x in names]
 
 
-def probe(
-    fresh: Logits, rows: torch.Tensor, nats: torch.Tensor, batch: int, vocab_size: int
-) -> None:
-    """Ask a fresh copy of the model again, and refuse scores that depend on what they must not.
+def opened_from_cuda(names: list[Any], shape: list[int]) -> torch.Tensor:
+    """The logits [B, T, V] of a buffer that the asking process shares and keeps alive."""
+    torch.cuda.init()
+    names = [bytes.fromhex(x) if isinstance(x, str) else x for x in names]
+    storage = torch.UntypedStorage._new_shared_cuda(*names)
+    return torch.empty(0, device="cuda").set_(storage)[: math.prod(shape)].view(shape)
 
-    The inputs hold the targets of the positions before them, so a model could look ahead. Rows and
-    positions are drawn here, after all scores are known, from the system's randomness. Half of the
-    questions repeat a scored row, in another order and company: what moves is noise, or state. The
-    others replace all that follows a position by another validation row: the scores up to that
-    position must not move by more.
+
+def renounce_tracing() -> None:
+    """Give up root's right to read other processes' memory, where this process is root's."""
+    if sys.platform == "linux":
+        libc = ctypes.CDLL(None)
+        libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+        header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION, 0)
+        sets = (ctypes.c_uint32 * 6)()  # effective, permitted, inheritable; twice 32 bits
+        if libc.capget(header, sets) == 0:
+            for which in range(3):
+                sets[which] &= ~(1 << CAP_SYS_PTRACE)
+            libc.capset(header, sets)
+
+
+# ------------------------------------------------------------------------------------------------
+# Evaluation, the scorer's side. This process never runs a line of train.py.
+
+Ask = Callable[[torch.Tensor, torch.Tensor], Callable[[], torch.Tensor]]
+"""Puts a batch to a model: inputs and targets int64 [B, T] in; what it returns waits for the answer
+and gives the cross-entropy of each target in nats, float32 [B, T], on the CPU."""
+
+
+class ModelProcess:
+    """A process that holds a run's model, as the scorer sees it.
+
+    Nothing that comes from it is believed: of its messages only a short line is read, and what
+    counts is the numbers in the shared memory.
     """
-    dice = random.Random(secrets.randbits(128))
-    count = min(PROBE_ROWS, len(rows))
-    length = rows.shape[1] - 1
-    chosen = torch.tensor(dice.sample(range(len(rows)), count), device=rows.device)
-    others = torch.tensor([dice.randrange(len(rows)) for _ in range(count)], device=rows.device)
-    joins = torch.tensor(
-        [dice.randrange(max(1, length - 1)) for _ in range(count)], device=rows.device
+
+    def __init__(self, folder: Path, confine: Sequence[str]) -> None:
+        self._channel, theirs = socket.socketpair()
+        self._received = b""
+        environment = {
+            **os.environ,
+            "AUTORESEARCH_MODEL_FD": str(theirs.fileno()),
+            "OMP_WAIT_POLICY": "PASSIVE",  # two that spin beside each other stand still
+        }
+        environment.pop("AUTORESEARCH_STANDBY_FD", None)
+        with theirs:
+            self._process = subprocess.Popen(
+                [*confine, sys.executable, str(Path(__file__).resolve()), "answer", str(folder)],
+                stdin=subprocess.DEVNULL,
+                stdout=2,  # what it prints belongs to the log, like its errors
+                env=environment,
+                pass_fds=[theirs.fileno()],
+            )
+
+    def __enter__(self) -> "ModelProcess":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._process.kill()
+        self._process.wait()
+        self._channel.close()
+
+    def load(self, settings: dict[str, Any], shape: tuple[int, int, int], threads: int) -> None:
+        """Let it load its model, for batches of the shape [B, T, V]; await that with `wait`."""
+        self._device = settings["device"]
+        memory = shared_memory(8 * shape[0] * shape[1] + 4 * math.prod(shape))
+        self._tokens, self._logits = shared_tensors(memory, *shape)
+        order = {"device": self._device, "threads": threads, "settings": settings, "shape": shape}
+        if self._device == "cuda":
+            self._logits, order["logits"] = shared_from_cuda(math.prod(shape))
+            self._logits = self._logits.view(shape)
+        with contextlib.suppress(OSError):  # one that is gone is noticed when it is waited for
+            socket.send_fds(self._channel, [json.dumps(order).encode()], [memory])
+        os.close(memory)
+
+    def ask(self, inputs: torch.Tensor, targets: torch.Tensor) -> Callable[[], torch.Tensor]:
+        """Put a batch to the model; see `Ask`."""
+        self._tokens.copy_(inputs)
+        self._logits[..., 0] = math.nan  # so that no position keeps a former answer
+        if self._device == "cuda":
+            torch.cuda.synchronize()
+        with contextlib.suppress(OSError):
+            self._channel.sendall(b"?")
+
+        targets = targets.to(self._logits.device)
+
+        def answer() -> torch.Tensor:
+            self.wait()
+            # Row by row, from a copy: the model's process could change its answer any time.
+            return torch.stack(
+                [
+                    cross_entropy(logits.clone(), row)
+                    for logits, row in zip(self._logits, targets, strict=True)
+                ]
+            ).cpu()
+
+        return answer
+
+    def wait(self) -> None:
+        """Wait for its word that it did what it was told to; raise InvalidRun if it did not."""
+        until_s = _monotonic() + ANSWER_S
+        while b"\n" not in self._received and len(self._received) < REPLY_BYTES:
+            self._channel.settimeout(max(0.001, until_s - _monotonic()))
+            try:
+                chunk = self._channel.recv(REPLY_BYTES - len(self._received))
+            except TimeoutError as error:
+                raise InvalidRun(
+                    f"The model gave no answer for {ANSWER_S:g} s, and was given up."
+                ) from error
+            except OSError:
+                chunk = b""
+            if not chunk:
+                raise InvalidRun(f"The model's process {self._end()} before it had answered.")
+            self._received += chunk
+        line, _, self._received = self._received.partition(b"\n")
+        kind, _, sentence = line.decode(errors="replace").partition(" ")
+        if kind == "ok":
+            return
+        if kind != "invalid":
+            raise InvalidRun("The model's process sent something that is no answer.")
+        raise InvalidRun("".join(c if c.isprintable() else "?" for c in sentence))
+
+    def _end(self) -> str:
+        try:
+            code = self._process.wait(2.0)
+        except subprocess.TimeoutExpired:
+            return "hung up"
+        return f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
+
+
+def shared_memory(size: int) -> int:
+    """A descriptor of memory that two processes can map, and that neither can take away."""
+    if sys.platform != "linux":
+        with tempfile.TemporaryFile() as file:
+            file.truncate(size)
+            return os.dup(file.fileno())
+    memory = os.memfd_create("autoresearch", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    os.truncate(memory, size)
+    fcntl.fcntl(
+        memory, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
     )
-    places = torch.arange(length, device=rows.device)
-    kept = places[None, :] <= joins[:, None]  # positions whose past is unchanged
-    spliced = torch.where(kept, rows[chosen, :-1], rows[others, :-1])
-    order = torch.tensor(dice.sample(range(2 * count), 2 * count), device=rows.device)
-    questions = torch.cat([rows[chosen, :-1], spliced])[order]
-    targets = torch.cat([rows[chosen], rows[chosen]])[order]
-    answers = torch.empty(2 * count, length)
-    answers[order.cpu()] = target_nats(fresh, targets, questions, batch, vocab_size)
-    moved = (answers - nats[chosen.cpu()].repeat(2, 1)).abs()
+    return memory
 
-    noise = float(moved[:count].mean())
-    if not noise <= NOISE_LIMIT_NATS:
+
+def cross_entropy(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """Nats of each target, float32 [T]; logits [T, V]."""
+    return F.cross_entropy(logits.float(), targets, reduction="none")
+
+
+# Kinds of questions
+SCORED, REPEATED, SPLICED, FILLED = range(4)
+
+
+@dataclass(frozen=True)
+class Questions:
+    """What a model process is asked, in this order; each int64 [Q]."""
+
+    rows: torch.Tensor  # the row whose targets are asked for
+    joins: torch.Tensor  # the last position whose token is the row's own
+    others: torch.Tensor  # the row that gives the tokens after it
+    kinds: torch.Tensor
+
+    def batch(self, rows: torch.Tensor, start: int, size: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Inputs and targets [size, T] of the questions from `start`; rows [N, T + 1]."""
+        part = slice(start, start + size)
+        own, others = rows[self.rows[part]], rows[self.others[part], :-1]
+        kept = torch.arange(rows.shape[1] - 1) <= self.joins[part, None]
+        return torch.where(kept, own[:, :-1], others), own[:, 1:]
+
+
+def plan_questions(
+    count: int, length: int, batch: int, dice: random.Random
+) -> tuple[Questions, Questions]:
+    """Draw what two processes with the same model are asked about `count` rows of `length` inputs.
+
+    Each row is scored once, by one process. Some are asked of the other one too, in other company
+    and after other questions: what moves then is noise, or state. And some, others, are asked of
+    the other process with another row's tokens after a random position, the join: what moves up to
+    there knew what comes. No process is asked for a row and for its spliced version, or for the row
+    that its new ending comes from, and nothing but its tokens tells a probe from a scored row. (But
+    where there are fewer than five rows a process, probes share rows.)
+    """
+    order = dice.sample(range(count), count)
+    halves = order[: (count + 1) // 2], order[(count + 1) // 2 :]
+    plans: list[Questions] = []
+    for own, foreign in (halves, halves[::-1]):
+        asked = [(row, length - 1, row, SCORED) for row in own]
+        donors = foreign + own
+        again = min(PROBE_ROWS // 2, max(1, len(foreign) // 5), len(foreign))
+        for n in range(2 * again):
+            base, donor = foreign[n % len(foreign)], donors[(2 * again + n) % len(donors)]
+            asked.append((base, dice.randrange(max(1, length - 1)), donor, SPLICED))
+        for n in range(4 * again, 5 * again):
+            row = foreign[n % len(foreign)]
+            asked.append((row, length - 1, row, REPEATED))
+        dice.shuffle(asked)
+        for n in range(-len(asked) % batch):  # every batch has the same size
+            asked.append((*asked[n][:3], FILLED))
+        plans.append(Questions(*torch.tensor(asked).T))
+    return plans[0], plans[1]
+
+
+def put_questions(
+    asks: tuple[Ask, Ask], plans: tuple[Questions, Questions], rows: torch.Tensor, batch: int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Nats of both plans' questions, float32 [Q, T], asked a batch at a time of both models."""
+    answers: tuple[list[torch.Tensor], list[torch.Tensor]] = ([], [])
+    pending: list[Callable[[], torch.Tensor] | None] = [None, None]
+    for start in range(0, max(len(plan.rows) for plan in plans) + batch, batch):
+        for which in (0, 1):  # while one answer is scored, the other model works
+            if (waiting := pending[which]) is not None:
+                answers[which].append(waiting())
+            pending[which] = None
+            if start < len(plans[which].rows):
+                pending[which] = asks[which](*plans[which].batch(rows, start, batch))
+    return torch.cat(answers[0]), torch.cat(answers[1])
+
+
+def judge(
+    plans: tuple[Questions, Questions],
+    answers: tuple[torch.Tensor, torch.Tensor],
+    target_bytes: torch.Tensor,
+    noise_limit: float,
+) -> dict[str, Any]:
+    """Sum the scored rows' nats, unless they depend on what they must not.
+
+    `target_bytes` [N, T] are the UTF-8 bytes of each target; special tokens, with none, count
+    nowhere. Bits per byte = nats / (ln 2 x bytes).
+    """
+    rows, joins, _, kinds = (
+        torch.cat([getattr(plan, field.name) for plan in plans]) for field in fields(Questions)
+    )
+    places = torch.arange(target_bytes.shape[1])
+    counted = (target_bytes[rows] > 0) & (places <= joins[:, None])
+    found = torch.where(counted, torch.cat(answers), 0.0)
+    if not bool(found.isfinite().all()):
+        raise InvalidRun("The model's logits are not finite: training diverged (NaN or infinity).")
+    nats = torch.empty(target_bytes.shape)
+    nats[rows[kinds == SCORED]] = found[kinds == SCORED]
+    moved = (found - nats[rows]).abs()
+
+    again = moved[counted & (kinds == REPEATED)[:, None]]
+    noise = float(again.mean())
+    if not noise <= noise_limit:
         raise InvalidRun(
             f"The same row asked for twice scored differently, by {noise:.3f} nats a target: the "
             "model must be deterministic, keep no state, and treat rows apart from each other."
         )
     # By distance to the join, doubling: looking one token ahead moves only the last position.
-    distance = (joins[:, None] - places[None, :])[kept].cpu()
-    bins = torch.log2(distance + 1.0).long()
-    sums = torch.bincount(bins, weights=moved[count:][kept.cpu()].double())
-    worst = float((sums / torch.bincount(bins)).max())
-    if not worst <= LEAK_LIMIT_NATS + 4 * noise:
-        raise InvalidRun(
-            "The model looks ahead: with other tokens after a position, scores up to it moved by "
-            f"{worst:.3f} nats (a position predicts the very next token, so attention and every "
-            "other mixing of positions must be causal)."
-        )
+    # There, noise alone moves the mean as everywhere, give or take five standard errors.
+    spread = float(again.clamp(max=MOVE_LIMIT_NATS).std(correction=0))
+    distances = torch.log2((joins[:, None] - places).clamp(min=0) + 1.0).long()
+    leak = 0.0
+    for distance in range(int(distances.max()) + 1):
+        near = counted & (kinds == SPLICED)[:, None] & (distances == distance)
+        if not (probes := int(near.any(1).sum())):
+            continue
+        shift = float(moved[near].clamp(max=MOVE_LIMIT_NATS).mean())
+        leak = max(leak, shift)
+        if not shift <= LEAK_LIMIT_NATS + noise + 5 * spread / math.sqrt(probes):
+            raise InvalidRun(
+                "The model looks ahead: with other tokens after a position, scores up to it moved "
+                f"by {float(moved[near].mean()):.3f} nats (a position predicts the very next "
+                "token, so attention and every other mixing of positions must be causal)."
+            )
+    total, size = float(nats.double().sum()), int(target_bytes.sum())
+    return {
+        "val_bpb": total / (math.log(2) * size),
+        "nats": total,
+        "target_tokens": int((target_bytes > 0).sum()),
+        "target_bytes": size,
+        "noise_nats": round(noise, 6),
+        "leak_nats": round(leak, 6),
+    }
 
 
-def evaluate(folder: Path) -> dict[str, Any]:
-    """Measure a finished run; the answer has "valid" and, if not, a "reason" in words."""
-    began_s = _monotonic()
-    settings = json.loads((folder / "trial.json").read_text())
-    use_run(settings)
-    data = Path(settings["data"])
-    meta = Meta.read(data)
-    shape = (meta.val_rows, meta.row_length + 1)
-    raw = np.fromfile(data / "val.rows", dtype=np.uint16).reshape(shape)
-    rows = torch.from_numpy(raw.astype(np.int64)).to(settings["device"])
-    token_bytes = torch.from_numpy(np.load(data / "token_bytes.npy"))
-    batch = max(1, min(EVALUATION_TOKENS[settings["device"]] // meta.row_length, meta.val_rows))
-    answer: dict[str, Any] = {
-        "valid": False, "reason": None, "val_bpb": None, "nats": None, "target_tokens": None,
-        "target_bytes": None, "seconds": 0.0, "data_fingerprint": meta.fingerprint,
-    }  # fmt: skip
-    try:
-        answer |= measure(folder, settings["device"], rows, token_bytes, batch)
-        answer["valid"] = True
-    except InvalidRun as error:
-        answer["reason"] = str(error)
+def measure(
+    asks: tuple[Ask, Ask],
+    rows: torch.Tensor,
+    token_bytes: torch.Tensor,
+    batch: int,
+    noise_limit: float,
+) -> dict[str, Any]:
+    """Measure a model by what two of its kind answer about rows int64 [N, T + 1]."""
+    # From the system's randomness, which nobody can foresee.
+    dice = random.Random(secrets.randbits(128))
+    plans = plan_questions(len(rows), rows.shape[1] - 1, batch, dice)
+    answers = put_questions(asks, plans, rows, batch)
+    return judge(plans, answers, token_bytes[rows[:, 1:]], noise_limit)
+
+
+def batch_rows(device: str, meta: Meta) -> int:
+    """Rows of a forward pass: one size for all, which memory and the data set may lower.
+
+    A small set is asked for in several batches too, or a model's state would not show.
+    """
+    tokens = EVALUATION_TOKENS[device]
+    if device == "cuda":
+        # Two models and their scorer hold some 16 copies of a batch's float32 logits at once, and
+        # a training process may hold its memory still.
+        tokens = min(tokens, torch.cuda.mem_get_info()[0] // (16 * 4 * meta.vocab_size))
+    return max(1, min(tokens // meta.row_length, meta.val_rows // 8))
+
+
+def evaluate(folder: Path, confine: Sequence[str] = (), *, unseen: bool = False) -> dict[str, Any]:
+    """Measure a finished run; the answer has "valid" and, if not, a "reason" in words.
+
+    `confine` is the command prefix of a sandbox for the model's processes; with `unseen`, this
+    process becomes unreadable to others of its user, for good. Stands by when it is told to.
+    """
+    for name in ("PYTORCH_ALLOC_CONF", "PYTORCH_CUDA_ALLOC_CONF"):
+        os.environ.pop(name, None)  # expandable segments can not be shared with the models
+    threads = max(1, torch.get_num_threads() // 2)
+    torch.set_num_threads(1)
+    with contextlib.ExitStack() as stack:
+        models = [stack.enter_context(ModelProcess(folder, confine)) for _ in range(2)]
+        open_device(os.environ.get("AUTORESEARCH_STANDBY_DEVICE"))
+        try:
+            for model in models:
+                model.wait()
+        except InvalidRun as error:  # before any of the run's code was read
+            raise Problem(f"A process for the model could not be started. {error}") from error
+        stand_by()
+        began_s = _monotonic()
+        settings = json.loads((folder / "trial.json").read_text())
+        use_run(settings)
+        meta = Meta.read(run_data())
+        open_device(settings["device"])
+        if unseen:
+            hide_memory()
+        answer: dict[str, Any] = {
+            "valid": False, "reason": None, "val_bpb": None, "nats": None, "target_tokens": None,
+            "target_bytes": None, "noise_nats": None, "leak_nats": None, "seconds": 0.0,
+            "data_fingerprint": meta.fingerprint,
+        }  # fmt: skip
+        batch = batch_rows(settings["device"], meta)
+        try:
+            for model in models:
+                model.load(settings, (batch, meta.row_length, meta.vocab_size), threads)
+            raw = np.fromfile(run_data() / "val.rows", dtype=np.uint16)
+            rows = torch.from_numpy(raw.astype(np.int64)).view(meta.val_rows, -1)
+            token_bytes = torch.from_numpy(np.load(run_data() / "token_bytes.npy"))
+            for model in models:
+                model.wait()
+            limit = NOISE_LIMIT_NATS[settings["device"]]
+            answer |= measure((models[0].ask, models[1].ask), rows, token_bytes, batch, limit)
+            answer["valid"] = True
+        except InvalidRun as error:
+            answer["reason"] = str(error)
     answer["seconds"] = round(_monotonic() - began_s, 3)
     return answer
 
 
-def measure(
-    folder: Path, device: str, rows: torch.Tensor, token_bytes: torch.Tensor, batch: int
-) -> dict[str, Any]:
-    """Score all rows, then probe; bits per byte = nats / (ln 2 x bytes), both without specials."""
-    vocab_size = len(token_bytes)
-    nats = target_nats(load_model(folder, device), rows, rows[:, :-1], batch, vocab_size)
-    target_bytes = token_bytes[rows[:, 1:].cpu()]
-    counted = target_bytes > 0  # special tokens stand for no text
-    total = float(nats[counted].double().sum())
-    if not math.isfinite(total):
-        raise InvalidRun("The model's logits are not finite: training diverged (NaN or infinity).")
-    probe(load_model(folder, device), rows, nats, batch, vocab_size)
-    return {
-        "val_bpb": total / (math.log(2) * int(target_bytes.sum())),
-        "nats": total,
-        "target_tokens": int(counted.sum()),
-        "target_bytes": int(target_bytes.sum()),
-    }
+def hide_memory() -> None:
+    """On Linux, let no other process of this user read or change this one's memory."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
 # ------------------------------------------------------------------------------------------------
 # Command line
+
+
+def command_prefix(text: str) -> list[str]:
+    """The words of a command in JSON; ValueError where they are none."""
+    words = json.loads(text)
+    if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
+        raise ValueError
+    return words
 
 
 def main() -> None:
@@ -1267,10 +1692,14 @@ def main() -> None:
         description="Prepare data; describe this machine; evaluate a run."
     )
     parser.add_argument(
-        "command", nargs="?", choices=["prepare", "describe", "evaluate"], default="prepare"
+        "command",
+        nargs="?",
+        choices=["prepare", "describe", "evaluate", "answer", "stand-by"],
+        default="prepare",
+        help="`answer` holds the model of an evaluation; `stand-by` waits, then trains",
     )
     parser.add_argument(
-        "run_dir", nargs="?", type=Path, help="evaluate: the folder of a finished run"
+        "run_dir", nargs="?", type=Path, help="evaluate, answer: the folder of a finished run"
     )
     parser.add_argument(
         "--data", default="pystdlib", help="pystdlib, tinystories, climbmix, or a path"
@@ -1281,6 +1710,13 @@ def main() -> None:
     parser.add_argument(
         "--out", type=Path, help="evaluate: where to write (default: RUN_DIR/evaluation.json)"
     )
+    parser.add_argument(
+        "--confine",
+        type=command_prefix,
+        default=(),
+        metavar="JSON",
+        help="evaluate: a list of strings, the command prefix that runs the model in a sandbox",
+    )
     options = parser.parse_args()
     match options.command:
         case "describe":
@@ -1289,7 +1725,7 @@ def main() -> None:
             if options.run_dir is None:
                 parser.error("evaluate needs RUN_DIR")
             tune_cpu()
-            answer = evaluate(options.run_dir.resolve())
+            answer = evaluate(options.run_dir.resolve(), options.confine, unseen=True)
             out: Path = options.out or options.run_dir / "evaluation.json"
             temporary = out.with_name(out.name + ".tmp")
             temporary.write_text(json.dumps(answer))
@@ -1299,6 +1735,13 @@ def main() -> None:
                 if answer["valid"]
                 else f"Invalid: {answer['reason']}"
             )
+            sys.stdout.flush()
+            os._exit(0)  # taking CUDA down in order takes time, and warns of shared memory
+        case "answer":
+            tune_cpu()
+            answer_questions(options.run_dir.resolve())
+        case "stand-by":
+            train_after_stand_by()
         case _:
             prepare(options.data, options.profile or default_profile())
 

@@ -1,23 +1,31 @@
 """The evaluator: bits per byte as defined, in any batch, and no score for a broken contract."""
 
+import json
 import math
+import os
+import random
 import re
+import socket
+import subprocess
+import sys
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 import prepare
 from tests.training.conftest import ROOT
+from tests.training.variants import ask_of
 
 MakeRun = Callable[..., Path]
 
 BIGRAM = """
-import prepare, torch
+import os, prepare, signal, time, torch
 
 class Model(torch.nn.Module):
     def __init__(self):
@@ -41,6 +49,28 @@ def bigram(forward: str) -> str:
     return BIGRAM.format(forward=forward)
 
 
+def rows_of(data: Path) -> tuple[torch.Tensor, torch.Tensor]:
+    raw = np.fromfile(data / "val.rows", dtype=np.uint16).astype(np.int64)
+    rows = torch.from_numpy(raw).view(prepare.Meta.read(data).val_rows, -1)
+    return rows, torch.from_numpy(np.load(data / "token_bytes.npy"))
+
+
+def measured_here(folder: Path, data: Path, batch: int = 5) -> dict[str, Any]:
+    """Measure a run without processes of its own; raises InvalidRun."""
+    models = [ask_of(prepare.load_model(folder, "cpu")) for _ in range(2)]
+    return prepare.measure((models[0], models[1]), *rows_of(data), batch, 0.002)
+
+
+def evaluated(folder: Path, *options: str) -> dict[str, Any]:
+    """Measure a run as the lab does."""
+    command = [sys.executable, ROOT / "prepare.py", "evaluate", folder, *options]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    return json.loads((folder / "evaluation.json").read_text())
+
+
+# -- The number
+
+
 def test_bits_per_byte_are_nats_over_bytes_without_special_tokens(
     make_run: MakeRun, data: Path
 ) -> None:
@@ -49,9 +79,8 @@ def test_bits_per_byte_are_nats_over_bytes_without_special_tokens(
     table = load_file(folder / "weights.safetensors")["table.weight"].double().numpy()
     log_p = table - np.log(np.exp(table).sum(axis=1, keepdims=True))
     encoding = prepare.load_tokenizer(data)
-    rows = np.fromfile(data / "val.rows", dtype=np.uint16).reshape(meta.val_rows, -1).tolist()
     nats, size, count = 0.0, 0, 0
-    for row in rows:
+    for row in rows_of(data)[0].tolist():
         for token, target in pairwise(row):
             if target != meta.bos_id:
                 nats -= log_p[token, target]
@@ -64,28 +93,84 @@ def test_bits_per_byte_are_nats_over_bytes_without_special_tokens(
     assert answer["data_fingerprint"] == meta.fingerprint
 
 
-@pytest.mark.parametrize("tokens", [1, 32 * 7, 10**6])
-def test_the_batch_size_does_not_matter(
-    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch, tokens: int
+def test_order_and_batch_size_do_not_matter(
+    make_run: MakeRun, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = make_run(bigram(MEAN))
+    monkeypatch.setitem(prepare.EVALUATION_TOKENS, "cpu", 32 * 7)
     expected = prepare.evaluate(folder)["val_bpb"]
-    monkeypatch.setitem(prepare.EVALUATION_TOKENS, "cpu", tokens)
-    assert prepare.evaluate(folder)["val_bpb"] == pytest.approx(expected, rel=1e-6)
+    assert expected == pytest.approx(prepare.evaluate(folder)["val_bpb"], rel=1e-6)
+    for batch in (1, 5, 128, 10**4):
+        assert measured_here(folder, data, batch)["val_bpb"] == pytest.approx(expected, rel=1e-6)
 
 
 @pytest.mark.parametrize("forward", [HONEST, MEAN, BFLOAT])
-def test_honest_models_pass_every_time(make_run: MakeRun, forward: str) -> None:
+def test_honest_models_pass_every_time(make_run: MakeRun, data: Path, forward: str) -> None:
     folder = make_run(bigram(forward))
     for _ in range(5):
-        answer = prepare.evaluate(folder)
-        assert answer["valid"], answer["reason"]
+        measured_here(folder, data)
 
 
 def test_the_projects_own_model_passes(make_run: MakeRun) -> None:
-    answer = prepare.evaluate(make_run((ROOT / "train.py").read_text()))
+    answer = evaluated(make_run((ROOT / "train.py").read_text()))
     assert answer["valid"], answer["reason"]
 
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_the_projects_own_model_passes_on_cuda(make_run: MakeRun) -> None:
+    answer = evaluated(make_run((ROOT / "train.py").read_text(), device="cuda"))
+    assert answer["valid"], answer["reason"]
+
+
+@pytest.mark.skipif(not torch.backends.mps.is_available(), reason="needs an MPS device")
+def test_the_projects_own_model_passes_on_mps(make_run: MakeRun) -> None:
+    answer = evaluated(make_run((ROOT / "train.py").read_text(), device="mps"))
+    assert answer["valid"], answer["reason"]
+
+
+# -- The questions
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 9, 10, 11, 40, 500])
+@pytest.mark.parametrize("batch", [1, 16])
+def test_every_row_is_scored_once_and_no_process_can_tell_a_probe(count: int, batch: int) -> None:
+    plans = prepare.plan_questions(count, 32, batch, random.Random(count))
+    scored: list[int] = []
+    for plan in plans:
+        assert len(plan.rows) % batch == 0
+        real = plan.kinds != prepare.FILLED
+        whole = real & (plan.kinds != prepare.SPLICED)
+        spliced = plan.kinds == prepare.SPLICED
+        scored += plan.rows[plan.kinds == prepare.SCORED].tolist()
+        assert (plan.joins[whole] == 31).all()
+        assert (plan.rows[whole] == plan.others[whole]).all()
+        assert (plan.joins[spliced] < 31).all()
+        if count >= 10:
+            asked = set(plan.rows[whole].tolist())
+            bases, donors = plan.rows[spliced].tolist(), plan.others[spliced].tolist()
+            assert len({*bases, *donors}) == 2 * len(bases)
+            assert not asked & {*bases, *donors}
+            assert len(asked) == int(whole.sum())
+    assert sorted(scored) == list(range(count))
+    if count == 500:
+        assert sum(int((p.kinds == prepare.REPEATED).sum()) for p in plans) == prepare.PROBE_ROWS
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 5, 8])
+def test_a_data_set_of_a_few_rows_is_measured_too(
+    make_run: MakeRun, data: Path, count: int
+) -> None:
+    rows, sizes = rows_of(data)
+    honest = ask_of(prepare.load_model(make_run(bigram(MEAN)), "cpu"))
+    answer = prepare.measure((honest, honest), rows[:count], sizes, 4, 0.002)
+    assert answer["target_bytes"] == int(sizes[rows[:count, 1:]].sum())
+    if count > 1:  # one row has no other whose ending it could be given
+        ahead = ask_of(lambda tokens: 9.0 * torch.eye(300)[tokens.roll(-1, 1)])
+        with pytest.raises(prepare.InvalidRun, match="looks ahead"):
+            prepare.measure((ahead, ahead), rows[:count], sizes, 4, 0.002)
+
+
+# -- Broken contracts
 
 LEAKS = {
     "whole row": "return self.table(tokens) + self.table(tokens).mean(1, keepdim=True)",
@@ -101,35 +186,53 @@ STATE = {
 
 
 @pytest.mark.parametrize("kind", LEAKS)
-def test_looking_ahead_is_refused(make_run: MakeRun, kind: str) -> None:
-    answer = prepare.evaluate(make_run(bigram(LEAKS[kind])))
-    assert not answer["valid"]
-    assert "looks ahead" in answer["reason"]
-    assert answer["val_bpb"] is None
+def test_looking_ahead_is_refused(make_run: MakeRun, data: Path, kind: str) -> None:
+    with pytest.raises(prepare.InvalidRun, match="looks ahead"):
+        measured_here(make_run(bigram(LEAKS[kind])), data)
 
 
 @pytest.mark.parametrize("kind", STATE)
-def test_state_between_rows_is_refused(make_run: MakeRun, kind: str) -> None:
-    answer = prepare.evaluate(make_run(bigram(STATE[kind])))
+def test_state_between_rows_is_refused(make_run: MakeRun, data: Path, kind: str) -> None:
+    with pytest.raises(prepare.InvalidRun, match="scored differently"):
+        measured_here(make_run(bigram(STATE[kind])), data)
+
+
+@pytest.mark.parametrize(
+    ("forward", "reason"),
+    [
+        (LEAKS["faint"], "looks ahead"),
+        (LEAKS["whole row"], "looks ahead"),
+        (STATE["memory"], "scored differently"),
+    ],
+)
+def test_what_is_refused_is_refused_across_processes(
+    make_run: MakeRun, forward: str, reason: str
+) -> None:
+    answer = prepare.evaluate(make_run(bigram(forward)))
     assert not answer["valid"]
-    assert "scored differently" in answer["reason"]
+    assert reason in answer["reason"]
+    assert answer["val_bpb"] is None
 
 
 BROKEN = {
     "return self.table(tokens)[:, :, :-1]": "must return logits",
+    "return self.table(tokens)[:, 1:]": "must return logits",
     "return self.table(tokens).mean()": "must return logits",
-    "return None": "must return logits",
+    "return self.table(tokens).long()": "must return logits .* returned int64",
+    "return None": "must return logits .* returned NoneType",
     "return self.table(tokens) * float('nan')": "not finite",
+    "return self.table(tokens) + torch.eye(300)[5] * float('inf')": "not finite",
     "raise KeyError('no such layer')": r"KeyError \(train.py line \d+\): 'no such layer'",
     "raise SystemExit(0)": "raised SystemExit",
 }
 
 
 @pytest.mark.parametrize("forward", BROKEN)
-def test_a_broken_model_is_invalid_with_its_reason(make_run: MakeRun, forward: str) -> None:
-    answer = prepare.evaluate(make_run(bigram(forward)))
-    assert not answer["valid"]
-    assert re.search(BROKEN[forward], answer["reason"])
+def test_a_broken_model_is_invalid_with_its_reason(
+    make_run: MakeRun, data: Path, forward: str
+) -> None:
+    with pytest.raises(prepare.InvalidRun, match=BROKEN[forward]):
+        measured_here(make_run(bigram(forward)), data)
 
 
 def test_scripts_and_weights_that_do_not_fit_are_invalid(make_run: MakeRun) -> None:
@@ -139,24 +242,175 @@ def test_scripts_and_weights_that_do_not_fit_are_invalid(make_run: MakeRun) -> N
         "x = (": "raised SyntaxError",
         "x = 1": "has no build_model",
         "def build_model(): return 3": "returned int",
+        "def build_model(): exit(0)": r"raised SystemExit \(train.py line 1\)",
         "import torch\ndef build_model(): return torch.nn.Linear(2, 2)": "do not fit the model",
     }.items():
         (folder / "train.py").write_text(script)
-        assert reason in str(prepare.evaluate(folder)["reason"])
-    (folder / "weights.safetensors").write_bytes(b"nonsense")
+        with pytest.raises(prepare.InvalidRun, match=reason):
+            prepare.load_model(folder, "cpu")
     (folder / "train.py").write_text(bigram(HONEST))
-    assert "do not fit the model" in prepare.evaluate(folder)["reason"]
-    (folder / "weights.safetensors").unlink()
-    assert "trial.finish" in prepare.evaluate(folder)["reason"]
+    weights = folder / "weights.safetensors"
+    table = load_file(weights)
+    save_file({"other": table["table.weight"]}, weights)
+    with pytest.raises(prepare.InvalidRun, match="do not fit the model"):
+        prepare.load_model(folder, "cpu")
+    torch.save(table, weights)  # a pickle
+    with pytest.raises(prepare.InvalidRun, match="do not fit the model"):
+        prepare.load_model(folder, "cpu")
+    weights.unlink()
+    with pytest.raises(prepare.InvalidRun, match="must call trial"):
+        prepare.load_model(folder, "cpu")
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-def test_the_projects_own_model_passes_on_cuda(make_run: MakeRun) -> None:
-    answer = prepare.evaluate(make_run((ROOT / "train.py").read_text(), device="cuda"))
+HOSTILE = {
+    "it stops": ("os._exit(3)", "ended with exit code 3 before it had answered"),
+    "it is killed": ("os.kill(os.getpid(), signal.SIGKILL)", "ended by signal 9"),
+    "it says nothing": ("time.sleep(600)", "no answer for 2 s"),
+    "it says too early that it answered": ("tell(b'ok\\n' * 9); time.sleep(600)", "not finite"),
+    "it babbles": ("tell(b'x' * 10**5)", "is no answer"),
+    "it hangs up": ("tell(None); time.sleep(600)", "hung up before it had answered"),
+    "it lies about why": ("tell(b'invalid \\x1b[2J' + b'a' * 10**4)", r"^\?\[2Ja+$"),
+    "it raises what has no words": ("raise Mute", "ended with exit code 1"),
+}
+TELL = """
+import os, socket, stat
+
+class Mute(Exception):
+    def __str__(self):
+        raise Mute
+
+def tell(message):
+    for number in range(3, 64):
+        try:
+            if stat.S_ISSOCK(os.fstat(number).st_mode):
+                line = socket.socket(fileno=number)
+                line.shutdown(socket.SHUT_RDWR) if message is None else line.sendall(message)
+                line.detach()
+        except OSError:
+            pass
+"""
+
+
+@pytest.mark.parametrize("way", HOSTILE)
+def test_a_model_that_does_not_answer_is_invalid(
+    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    forward, reason = HOSTILE[way]
+    folder = make_run(TELL + bigram(forward + "; return self.table(tokens)"))
+    monkeypatch.setattr(prepare, "ANSWER_S", 2.0 if "sleep" in forward else 60.0)
+    answer = prepare.evaluate(folder)
+    assert not answer["valid"]
+    assert re.search(reason, answer["reason"]), answer["reason"]
+    assert len(answer["reason"]) <= prepare.REPLY_BYTES
+
+
+# -- What a model can reach
+
+REACHING = """
+for name in ("cross_entropy", "judge", "measure", "evaluate", "put_questions"):
+    setattr(prepare, name, lambda *_: 0 / 0)
+torch.nn.functional.cross_entropy = lambda *_, **__: torch.zeros(())
+print("val_bpb: 0.1")
+try:
+    open(f"/proc/{os.getppid()}/mem", "rb").close()
+except PermissionError:
+    reached = False
+else:
+    reached = True
+"""
+
+
+def test_the_scorer_is_out_of_reach(make_run: MakeRun, data: Path) -> None:
+    folder = make_run(bigram(HONEST))
+    honest = measured_here(folder, data)["val_bpb"]
+    (folder / "train.py").write_text(
+        bigram("assert not reached; " + HONEST).replace("class", REACHING + "\nclass", 1)
+    )
+    answer = evaluated(folder)
     assert answer["valid"], answer["reason"]
+    assert answer["val_bpb"] == pytest.approx(honest, rel=1e-6)
 
 
-@pytest.mark.skipif(not torch.backends.mps.is_available(), reason="needs an MPS device")
-def test_the_projects_own_model_passes_on_mps(make_run: MakeRun) -> None:
-    answer = prepare.evaluate(make_run((ROOT / "train.py").read_text(), device="mps"))
+def test_the_model_runs_behind_the_command_prefix(make_run: MakeRun, tmp_path: Path) -> None:
+    note = f"import os, sys; open({str(tmp_path / 'seen')!r}, 'a').write(sys.argv[3] + chr(10)); "
+    prefix = [sys.executable, "-c", note + "os.execv(sys.argv[1], sys.argv[1:])"]
+    answer = evaluated(make_run(bigram(HONEST)), "--confine", json.dumps(prefix))
     assert answer["valid"], answer["reason"]
+    assert (tmp_path / "seen").read_text() == "answer\nanswer\n"
+
+
+def test_a_sandbox_that_does_not_start_is_no_fault_of_the_run(tmp_path: Path) -> None:
+    with pytest.raises(prepare.Problem, match="ended with exit code 4"):
+        prepare.evaluate(tmp_path, [sys.executable, "-c", "exit(4)"])
+
+
+@pytest.mark.parametrize("words", ["[1]", "["])
+def test_a_command_prefix_that_is_none_is_refused(tmp_path: Path, words: str) -> None:
+    command = [sys.executable, ROOT / "prepare.py", "evaluate", tmp_path, "--confine", words]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "--confine" in done.stderr
+
+
+# -- Standing by
+
+
+class Waiting:
+    """A process that stands by, and the other end of its socket."""
+
+    def __init__(self, folder: Path, *arguments: object, **environment: str) -> None:
+        self.channel, theirs = socket.socketpair()
+        number = str(theirs.fileno())
+        with theirs:
+            self.process = subprocess.Popen(
+                [sys.executable, ROOT / "prepare.py", *map(str, arguments)],
+                cwd=folder,
+                env={**os.environ, "AUTORESEARCH_STANDBY_FD": number, **environment},
+                pass_fds=[theirs.fileno()],
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+        assert self.channel.recv(64) == b'{"kind":"warm"}\n'
+
+    def go(self) -> None:
+        self.channel.sendall(b'{"kind":"go"}\n')
+
+    def end(self) -> tuple[int, str]:
+        output, _ = self.process.communicate()  # returns when no process holds it any more
+        self.channel.close()
+        return self.process.returncode, output
+
+
+def test_an_evaluator_that_stands_by_needs_its_run_only_later(
+    make_run: MakeRun, data: Path, tmp_path: Path
+) -> None:
+    folder = make_run(bigram(HONEST))
+    expected = measured_here(folder, data)["val_bpb"]
+    folder.rename(tmp_path / "later")
+    waiting = Waiting(tmp_path, "evaluate", folder, "--out", tmp_path / "answer.json")
+    (tmp_path / "later").rename(folder)
+    waiting.go()
+    assert waiting.end()[0] == 0
+    answer = json.loads((tmp_path / "answer.json").read_text())
+    assert answer["val_bpb"] == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize("command", ["evaluate", "stand-by"])
+def test_who_stands_by_ends_with_its_starter(tmp_path: Path, command: str) -> None:
+    waiting = Waiting(tmp_path, command, tmp_path)
+    waiting.channel.close()
+    assert waiting.end()[0] == 0
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_training_that_stood_by_is_as_if_started_by_hand(tmp_path: Path) -> None:
+    waiting = Waiting(tmp_path, "stand-by", AUTORESEARCH_STANDBY_DEVICE="cpu")
+    (tmp_path / "helper.py").write_text("word = 'beside'")
+    (tmp_path / "train.py").write_text(
+        "import helper, os, prepare, sys\n"
+        "print(__name__, sys.argv, helper.word, prepare.open_trial.__module__)\n"
+        "print([name for name in os.environ if 'STANDBY' in name])\n"
+        "sys.exit(7)"
+    )
+    waiting.go()
+    assert waiting.end() == (7, "__main__ ['train.py'] beside __main__\n[]\n")
