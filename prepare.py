@@ -104,8 +104,14 @@ NOISE_LIMIT_NATS = {
 LEAK_LIMIT_NATS = 0.001  # a changed future may move earlier positions by this, above measured noise
 MOVE_LIMIT_NATS = 0.25  # a single score's move counts for no more, so that rare ones hide nothing
 ANSWER_S = 120.0  # for loading a model, and for each batch of logits
+MODEL_PLACES = ("model-0", "model-1")  # folders in a run's folder, one a model process
+MODEL_FOLDERS = {
+    "TMPDIR": "tmp", "HOME": "home", "XDG_CACHE_HOME": "cache",
+    "TORCHINDUCTOR_CACHE_DIR": "cache/inductor", "TRITON_CACHE_DIR": "cache/triton",
+    "CUDA_CACHE_PATH": "cache/cuda",
+}  # fmt: skip
 REPLY_BYTES = 1_024  # a model process's line, at most
-PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS = 4, 38  # Linux, prctl.h
+PR_SET_DUMPABLE, PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 4, 36, 38  # Linux, prctl.h
 CAP_SYS_PTRACE, CAPABILITY_VERSION = 19, 0x20080522  # Linux, capability.h
 
 # The standard library's validation set: whole packages that training with torch never imports, so
@@ -1339,26 +1345,30 @@ def renounce_tracing() -> None:
 # ------------------------------------------------------------------------------------------------
 # Evaluation, the scorer's side. This process never runs a line of train.py.
 
-Ask = Callable[[torch.Tensor, torch.Tensor], Callable[[], torch.Tensor]]
-"""Puts a batch to a model: inputs and targets int64 [B, T] in; what it returns waits for the answer
-and gives the cross-entropy of each target in nats, float32 [B, T], on the CPU."""
+Ask = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+"""Puts a batch to a model: inputs and targets int64 [B, T] in, the cross-entropy of each target in
+nats out, float32 [B, T] on the CPU."""
 
 
 class ModelProcess:
     """A process that holds a run's model, as the scorer sees it.
 
     Nothing that comes from it is believed: of its messages only a short line is read, and what
-    counts is the numbers in the shared memory.
+    counts is the numbers in the shared memory. `place` is a folder of its own, which goes with it.
     """
 
-    def __init__(self, folder: Path, confine: Sequence[str]) -> None:
+    def __init__(self, folder: Path, place: Path, confine: Sequence[str]) -> None:
         self._channel, theirs = socket.socketpair()
         self._received = b""
+        self._place = place
         environment = {
             **os.environ,
             "AUTORESEARCH_MODEL_FD": str(theirs.fileno()),
-            "OMP_WAIT_POLICY": "PASSIVE",  # two that spin beside each other stand still
+            "OMP_WAIT_POLICY": "PASSIVE",  # while it waits for a question, the scorer computes
         }
+        for name, part in MODEL_FOLDERS.items():
+            (place / part).mkdir(parents=True, exist_ok=True)
+            environment[name] = str(place / part)
         environment.pop("AUTORESEARCH_STANDBY_FD", None)
         with theirs:
             self._process = subprocess.Popen(
@@ -1373,9 +1383,19 @@ class ModelProcess:
         return self
 
     def __exit__(self, *error: object) -> None:
+        self.end()
+
+    @property
+    def pid(self) -> int:
+        """The process's number."""
+        return self._process.pid
+
+    def end(self) -> None:
+        """End it, and leave nothing of what it wrote."""
         self._process.kill()
         self._process.wait()
         self._channel.close()
+        shutil.rmtree(self._place, ignore_errors=True)
 
     def load(self, settings: dict[str, Any], shape: tuple[int, int, int], threads: int) -> None:
         """Let it load its model, for batches of the shape [B, T, V]; await that with `wait`."""
@@ -1390,7 +1410,7 @@ class ModelProcess:
             socket.send_fds(self._channel, [json.dumps(order).encode()], [memory])
         os.close(memory)
 
-    def ask(self, inputs: torch.Tensor, targets: torch.Tensor) -> Callable[[], torch.Tensor]:
+    def ask(self, inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         """Put a batch to the model; see `Ask`."""
         self._tokens.copy_(inputs)
         self._logits[..., 0] = math.nan  # so that no position keeps a former answer
@@ -1400,18 +1420,10 @@ class ModelProcess:
             self._channel.sendall(b"?")
 
         targets = targets.to(self._logits.device)
-
-        def answer() -> torch.Tensor:
-            self.wait()
-            # Row by row, from a copy: the model's process could change its answer any time.
-            return torch.stack(
-                [
-                    cross_entropy(logits.clone(), row)
-                    for logits, row in zip(self._logits, targets, strict=True)
-                ]
-            ).cpu()
-
-        return answer
+        self.wait()
+        # Row by row, from a copy: the model's process could change its answer any time.
+        pairs = zip(self._logits, targets, strict=True)
+        return torch.stack([cross_entropy(logits.clone(), row) for logits, row in pairs]).cpu()
 
     def wait(self) -> None:
         """Wait for its word that it did what it was told to; raise InvalidRun if it did not."""
@@ -1443,6 +1455,53 @@ class ModelProcess:
         except subprocess.TimeoutExpired:
             return "hung up"
         return f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
+
+
+def in_turn(
+    models: Sequence[ModelProcess],
+    settings: dict[str, Any],
+    shape: tuple[int, int, int],
+    *,
+    end_orphans: bool,
+) -> Iterator[Ask]:
+    """Let one model after the other load and answer, for batches of the shape [B, T, V].
+
+    Two that run at once could agree on what to say about a row that only one of them saw whole. So
+    the second one first reads train.py when of the first one, its children included, nothing is
+    left.
+    """
+    later = [model.pid for model in models]
+    for model in models:
+        later.remove(model.pid)
+        model.load(settings, shape, torch.get_num_threads())
+        model.wait()
+        yield model.ask
+        model.end()
+        if end_orphans:
+            end_children(but=later)
+
+
+def adopt_orphans() -> None:
+    """On Linux, have what a model's process leaves behind become a child of this one."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def end_children(but: Sequence[int]) -> None:
+    """Kill this process's children, and theirs as they become its own, but for some."""
+    while True:
+        children: list[int] = []
+        for stat in Path("/proc").glob("[0-9]*/stat"):
+            with contextlib.suppress(OSError):
+                # number (name) state parent ...; a name may hold spaces and parentheses itself
+                if int(stat.read_text().rpartition(")")[2].split()[1]) == os.getpid():
+                    children.append(int(stat.parent.name))
+        strangers = set(children).difference(but)
+        if not strangers:
+            return
+        for child in strangers:
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
 
 
 def shared_memory(size: int) -> int:
@@ -1517,25 +1576,15 @@ def plan_questions(
     return plans[0], plans[1]
 
 
-def put_questions(
-    asks: tuple[Ask, Ask], plans: tuple[Questions, Questions], rows: torch.Tensor, batch: int
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Nats of both plans' questions, float32 [Q, T], asked a batch at a time of both models."""
-    answers: tuple[list[torch.Tensor], list[torch.Tensor]] = ([], [])
-    pending: list[Callable[[], torch.Tensor] | None] = [None, None]
-    for start in range(0, max(len(plan.rows) for plan in plans) + batch, batch):
-        for which in (0, 1):  # while one answer is scored, the other model works
-            if (waiting := pending[which]) is not None:
-                answers[which].append(waiting())
-            pending[which] = None
-            if start < len(plans[which].rows):
-                pending[which] = asks[which](*plans[which].batch(rows, start, batch))
-    return torch.cat(answers[0]), torch.cat(answers[1])
+def put_questions(ask: Ask, plan: Questions, rows: torch.Tensor, batch: int) -> torch.Tensor:
+    """Nats of a plan's questions, float32 [Q, T], asked a batch at a time."""
+    starts = range(0, len(plan.rows), batch)
+    return torch.cat([ask(*plan.batch(rows, start, batch)) for start in starts])
 
 
 def judge(
-    plans: tuple[Questions, Questions],
-    answers: tuple[torch.Tensor, torch.Tensor],
+    plans: Sequence[Questions],
+    answers: Sequence[torch.Tensor],
     target_bytes: torch.Tensor,
     noise_limit: float,
 ) -> dict[str, Any]:
@@ -1549,7 +1598,7 @@ def judge(
     )
     places = torch.arange(target_bytes.shape[1])
     counted = (target_bytes[rows] > 0) & (places <= joins[:, None])
-    found = torch.where(counted, torch.cat(answers), 0.0)
+    found = torch.where(counted, torch.cat(list(answers)), 0.0)
     if not bool(found.isfinite().all()):
         raise InvalidRun("The model's logits are not finite: training diverged (NaN or infinity).")
     nats = torch.empty(target_bytes.shape)
@@ -1592,17 +1641,17 @@ def judge(
 
 
 def measure(
-    asks: tuple[Ask, Ask],
+    asks: Iterable[Ask],
     rows: torch.Tensor,
     token_bytes: torch.Tensor,
     batch: int,
     noise_limit: float,
 ) -> dict[str, Any]:
-    """Measure a model by what two of its kind answer about rows int64 [N, T + 1]."""
+    """Measure a model by what two of its kind answer, in turn, about rows int64 [N, T + 1]."""
     # From the system's randomness, which nobody can foresee.
     dice = random.Random(secrets.randbits(128))
     plans = plan_questions(len(rows), rows.shape[1] - 1, batch, dice)
-    answers = put_questions(asks, plans, rows, batch)
+    answers = [put_questions(a, plan, rows, batch) for a, plan in zip(asks, plans, strict=True)]
     return judge(plans, answers, token_bytes[rows[:, 1:]], noise_limit)
 
 
@@ -1619,18 +1668,22 @@ def batch_rows(device: str, meta: Meta) -> int:
     return max(1, min(tokens // meta.row_length, meta.val_rows // 8))
 
 
-def evaluate(folder: Path, confine: Sequence[str] = (), *, unseen: bool = False) -> dict[str, Any]:
+def evaluate(
+    folder: Path, confine: Sequence[Sequence[str]] = (), *, alone: bool = False
+) -> dict[str, Any]:
     """Measure a finished run; the answer has "valid" and, if not, a "reason" in words.
 
-    `confine` is the command prefix of a sandbox for the model's processes; with `unseen`, this
-    process becomes unreadable to others of its user, for good. Stands by when it is told to.
+    `confine` has the command prefix of a sandbox for each of the model's processes. With `alone`
+    this process is there for nothing else: it becomes unreadable to others of its user, for good,
+    and ends all of its children. Stands by when it is told to.
     """
     for name in ("PYTORCH_ALLOC_CONF", "PYTORCH_CUDA_ALLOC_CONF"):
         os.environ.pop(name, None)  # expandable segments can not be shared with the models
-    threads = max(1, torch.get_num_threads() // 2)
-    torch.set_num_threads(1)
     with contextlib.ExitStack() as stack:
-        models = [stack.enter_context(ModelProcess(folder, confine)) for _ in range(2)]
+        models = [
+            stack.enter_context(ModelProcess(folder, folder / name, prefix))
+            for name, prefix in zip(MODEL_PLACES, confine or [[], []], strict=True)
+        ]
         open_device(os.environ.get("AUTORESEARCH_STANDBY_DEVICE"))
         try:
             for model in models:
@@ -1643,8 +1696,9 @@ def evaluate(folder: Path, confine: Sequence[str] = (), *, unseen: bool = False)
         use_run(settings)
         meta = Meta.read(run_data())
         open_device(settings["device"])
-        if unseen:
+        if alone:
             hide_memory()
+            adopt_orphans()
         answer: dict[str, Any] = {
             "valid": False, "reason": None, "val_bpb": None, "nats": None, "target_tokens": None,
             "target_bytes": None, "noise_nats": None, "leak_nats": None, "seconds": 0.0,
@@ -1652,15 +1706,13 @@ def evaluate(folder: Path, confine: Sequence[str] = (), *, unseen: bool = False)
         }  # fmt: skip
         batch = batch_rows(settings["device"], meta)
         try:
-            for model in models:
-                model.load(settings, (batch, meta.row_length, meta.vocab_size), threads)
             raw = np.fromfile(run_data() / "val.rows", dtype=np.uint16)
             rows = torch.from_numpy(raw.astype(np.int64)).view(meta.val_rows, -1)
             token_bytes = torch.from_numpy(np.load(run_data() / "token_bytes.npy"))
-            for model in models:
-                model.wait()
+            shape = (batch, meta.row_length, meta.vocab_size)
+            asks = in_turn(models, settings, shape, end_orphans=alone)
             limit = NOISE_LIMIT_NATS[settings["device"]]
-            answer |= measure((models[0].ask, models[1].ask), rows, token_bytes, batch, limit)
+            answer |= measure(asks, rows, token_bytes, batch, limit)
             answer["valid"] = True
         except InvalidRun as error:
             answer["reason"] = str(error)
@@ -1713,9 +1765,11 @@ def main() -> None:
     parser.add_argument(
         "--confine",
         type=command_prefix,
-        default=(),
+        action="append",
+        default=[],
         metavar="JSON",
-        help="evaluate: a list of strings, the command prefix that runs the model in a sandbox",
+        help="evaluate: a list of strings, the command prefix that runs a model process in a "
+        "sandbox; once for each of the two",
     )
     options = parser.parse_args()
     match options.command:
@@ -1724,8 +1778,10 @@ def main() -> None:
         case "evaluate":
             if options.run_dir is None:
                 parser.error("evaluate needs RUN_DIR")
+            if len(options.confine) not in (0, len(MODEL_PLACES)):
+                parser.error("evaluate needs --confine twice, or not at all")
             tune_cpu()
-            answer = evaluate(options.run_dir.resolve(), options.confine, unseen=True)
+            answer = evaluate(options.run_dir.resolve(), options.confine, alone=True)
             out: Path = options.out or options.run_dir / "evaluation.json"
             temporary = out.with_name(out.name + ".tmp")
             temporary.write_text(json.dumps(answer))

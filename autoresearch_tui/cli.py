@@ -27,6 +27,7 @@ STOP_WAIT_S = 30.0
 FLAG_SETTINGS = {
     "budget": ("run", "budget_s"),
     "device": ("run", "device"),
+    "sandbox": ("run", "sandbox"),
     "data": ("data", "name"),
     "profile": ("data", "profile"),
     "agent": ("agent", "kind"),
@@ -99,6 +100,7 @@ def _parser() -> argparse.ArgumentParser:
     command("sessions", _sessions, "list the repository's sessions")
     doctor = command("doctor", _doctor, "check what a night needs")
     _add_agent_flags(doctor)
+    _add_sandbox_flag(doctor)
     _add_data_flags(doctor)
     return parser
 
@@ -114,6 +116,7 @@ def _add_run_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--approval", choices=[*ApprovalMode], help="ask before each run, or not")
     parser.add_argument("--budget", type=float, metavar="S", help="seconds of training each")
     parser.add_argument("--device", choices=["cpu", "mps", "cuda"])
+    _add_sandbox_flag(parser)
     parser.add_argument("--max-experiments", type=int, metavar="N", help="of the whole session")
     parser.add_argument("--max-hours", type=float, metavar="H")
     parser.add_argument("--until", metavar="HH:MM", help="local time of day")
@@ -124,6 +127,11 @@ def _add_agent_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--agent", help="auto, tpe or claude")
     parser.add_argument("--model", help="the agent's model")
     parser.add_argument("--base-url", help="a local server that speaks the Messages API")
+
+
+def _add_sandbox_flag(parser: argparse.ArgumentParser) -> None:
+    choices = ["auto", "require", "off"]
+    parser.add_argument("--sandbox", choices=choices, help="confine the runs (docs/sandbox.md)")
 
 
 def _add_data_flags(parser: argparse.ArgumentParser) -> None:

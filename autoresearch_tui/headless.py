@@ -101,6 +101,7 @@ def lines(state: SessionState, fact: AnyFact) -> Iterator[str]:
             yield from (f"     the next proposal is told: {text}" for text in fact.steering)
         case events.Proposed():
             yield _proposed(fact)
+            yield from (f"#{fact.experiment:<4}! {mark}" for mark in fact.marks)
         case events.ProposalFailed():
             yield f"#{fact.experiment:<4}no proposal from {fact.agent}: {fact.reason}"
         case events.ApprovalRequested():

@@ -23,6 +23,8 @@ KEPT_SECTIONS = ("run", "data", "agent", "approval")
 
 Device = Literal["cuda", "mps", "cpu"]
 Profile = Literal["small", "full"]
+SandboxChoice = Literal["auto", "require", "off"]
+Overlap = Literal["auto", "on", "off"]
 Layer = dict[str, Any]
 """Sections, each a table of keys and values as far as the user wrote one."""
 
@@ -46,6 +48,11 @@ class RunSettings(_Section, frozen=True, kw_only=True):
     """How long a training process may take before its clock starts."""
     evaluation_limit_s: float = 600.0
     """How long the evaluator may take."""
+    sandbox: SandboxChoice = "auto"
+    """`auto`: the best that the machine has; `require`: refuse to start without; `off`."""
+    overlap: Overlap = "auto"
+    """Whether the next run starts up while the last one is evaluated: `on`, `off`, or `auto`, on
+    a CUDA device with memory for both."""
 
 
 class DataSettings(_Section, frozen=True, kw_only=True):

@@ -22,7 +22,7 @@ from autoresearch_tui.lab.limits import Limits
 from autoresearch_tui.lab.loop import Lab, Tools
 from autoresearch_tui.lab.repository import ExperimentRepository
 from autoresearch_tui.record import events
-from autoresearch_tui.record.events import AnyFact, DataSet, Hardware, KnownFact
+from autoresearch_tui.record.events import AnyFact, DataSet, Hardware, KnownFact, RunOutcome
 from autoresearch_tui.record.fold import fold
 from autoresearch_tui.record.journal import Journal, JournalReader
 from autoresearch_tui.record.samples import ThoughtKind
@@ -203,6 +203,30 @@ class Workshop:
         kept = [path for path in files if ".git" not in path.relative_to(self.root).parts]
         kept += [self.root / ".git" / "HEAD", self.root / ".git" / "index"]
         return {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in kept}
+
+
+def assert_no_clock_beside_an_evaluation(facts: list[AnyFact]) -> None:
+    """From the end of a run to the verdict on it, no clock starts and none runs."""
+    clock_of: int | None = None
+    evaluated: int | None = None
+    for fact in facts:
+        match fact:
+            case events.LabStarted():
+                clock_of = None
+            case events.ClockStarted():
+                assert clock_of is None
+                assert evaluated in (None, fact.experiment)
+                clock_of = fact.experiment
+            case events.RunEnded():
+                if fact.experiment == clock_of:
+                    clock_of = None
+                if fact.outcome is RunOutcome.TRAINED:
+                    assert clock_of is None
+                    evaluated = fact.experiment
+            case events.Judged() if fact.experiment == evaluated:
+                evaluated = None
+            case _:
+                pass
 
 
 def wait_until(find: Callable[[], T | None], what: str) -> T:

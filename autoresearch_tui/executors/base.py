@@ -22,6 +22,27 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @dataclass(frozen=True)
+class Confinement:
+    """What a job may reach of the machine, where the executor has a sandbox.
+
+    The file system can be read but not written, and there is no network. The longest of the paths
+    below that a file lies under says what holds for it. Folders must exist when the job is
+    launched and must not be replaced afterwards: a sandbox holds on to the folders it was given.
+    """
+
+    writable: tuple[Path, ...]
+    hidden: tuple[Path, ...]
+    """Files and folders that can not be read; what does not exist is passed over."""
+    readable: tuple[Path, ...] = ()
+    """What stays readable although it lies in something hidden."""
+    temporary: Path | None = None
+    """A folder of the job's own that `TMPDIR` leads to."""
+    network: bool = False
+    shares_gpu_memory: bool = False
+    """Opens GPU memory of a process outside, for which CUDA wants common process numbers."""
+
+
+@dataclass(frozen=True)
 class Job:
     """One process tree to run and to leave nothing of."""
 
@@ -35,10 +56,21 @@ class Job:
     limit_s: float
     """How long it may take; for a trial, until it asks for its clock."""
     trial: Trial | None = None
+    confinement: Confinement | None = None
+    """None for code that is trusted."""
+    stand_by: bool = False
+    """Whether it gets ready for whatever comes, and waits to be told to go; `limit_s` counts from
+    there."""
+
+
+class Warm(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="warm"):
+    """A job that stands by has imported and opened what it can."""
+
+    pid: int
 
 
 class Started(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="started"):
-    """The process exists."""
+    """The process exists; one that stood by was told to go."""
 
     pid: int
 
@@ -71,7 +103,7 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="e
     peak_memory_mb: int = 0
 
 
-JobEvent = Started | Ready | ClockStarted | Ended
+JobEvent = Warm | Started | Ready | ClockStarted | Ended
 
 
 class RunningJob(Protocol):
@@ -79,6 +111,13 @@ class RunningJob(Protocol):
 
     def events(self) -> AsyncIterator[JobEvent]:
         """Yield what happens; `Ended` comes last, always."""
+        ...
+
+    def go(self) -> None:
+        """Have a job that stands by do its work.
+
+        `Started` follows; where it died before, `Ended` comes without it.
+        """
         ...
 
     def start_clock(self) -> None:

@@ -11,7 +11,8 @@ from pathlib import Path
 import msgspec
 
 from autoresearch_tui.executors import supervisor
-from autoresearch_tui.executors.base import Ended, ExecutorError, Job, JobEvent, Started
+from autoresearch_tui.executors.base import Ended, ExecutorError, Job, JobEvent, Started, Warm
+from autoresearch_tui.executors.sandbox import NO_SANDBOX, Sandbox
 from autoresearch_tui.record.events import RunOutcome
 
 EVENT_LIMIT_BYTES = 1 << 20
@@ -61,9 +62,15 @@ def child_environment(environ: Mapping[str, str]) -> dict[str, str]:
 class LocalExecutor:
     """Starts each job below a supervisor that outlives this process by no more than it needs."""
 
-    def __init__(self, held_by_supervisor: int | None = None) -> None:
-        """Give each supervisor `held_by_supervisor`, a lock's descriptor, to keep open."""
+    def __init__(
+        self, held_by_supervisor: int | None = None, sandbox: Sandbox = NO_SANDBOX
+    ) -> None:
+        """Give each supervisor `held_by_supervisor`, a lock's descriptor, to keep open.
+
+        Jobs with a confinement run in `sandbox`.
+        """
         self._held = () if held_by_supervisor is None else (held_by_supervisor,)
+        self._sandbox = sandbox
 
     async def launch(self, job: Job) -> "LocalJob":
         """Start a job.
@@ -91,11 +98,13 @@ class LocalExecutor:
         running = LocalJob(process, errors)
         running.tell(
             {
-                "command": list(job.command),
+                "command": [*self._sandbox.prefix(job.confinement), *job.command],
+                "signal_exit_code": self._sandbox.signal_exit_code if job.confinement else None,
                 "folder": str(job.folder),
                 "environment": dict(job.environment),
                 "output": str(job.output),
                 "limit_s": job.limit_s,
+                "stand_by": job.stand_by,
                 "trial": msgspec.to_builtins(job.trial, enc_hook=str) if job.trial else None,
             }
         )
@@ -114,6 +123,10 @@ class LocalJob:
         assert self._process.stdin is not None
         with contextlib.suppress(OSError):
             self._process.stdin.write(msgspec.json.encode(message) + b"\n")
+
+    def go(self) -> None:
+        """Have a job that stands by do its work; it is `Started` then."""
+        self.tell({"do": "go"})
 
     def start_clock(self) -> None:
         """Grant the clock that a trial asked for."""
@@ -139,7 +152,7 @@ class LocalJob:
             if isinstance(event, Ended):
                 ended = event
                 continue
-            if isinstance(event, Started):
+            if isinstance(event, Started | Warm):
                 pid = event.pid
             yield event
         code = await self._process.wait()

@@ -4,8 +4,10 @@ Run by path in an interpreter of its own (`python -I supervisor.py`), with the s
 alone, so that it starts in some 20 ms and depends on nothing that an experiment may have broken.
 It speaks JSON lines with whoever started it:
 
-    in   the job, on the first line; then {"do": "start_clock"} or {"do": "kill", "reason": ...}
-    out  {"event": "started"}, {"event": "ready"}, {"event": "clock_started"}, {"event": "ended"}
+    in   the job, on the first line; then {"do": "start_clock"}, {"do": "kill", "reason": ...}, and
+         {"do": "go"} to one that stands by
+    out  {"event": "started"}, {"event": "ready"}, {"event": "clock_started"}, {"event": "ended"};
+         one that stands by begins with {"event": "warm"}, and is started when it is told to go
 
 The end of its input means that the lab is gone: the tree is killed at once. The clock is kept
 here, outside the watched process: it starts when the rows are handed over and stops when the
@@ -106,6 +108,30 @@ def parse(line: bytes) -> Message:
     return cast("Message", message)
 
 
+class Channel:
+    """A socket whose other end a watched process holds; what comes is JSON lines."""
+
+    def __init__(self) -> None:
+        self.socket, self.theirs = socket.socketpair()
+        self.socket.setblocking(False)
+        self.is_open = True
+        self._lines = Lines()
+
+    def read(self) -> list[Message]:
+        """Return what came since the last look; the other end's close makes this one closed."""
+        if not self.is_open:
+            return []
+        try:
+            data = self.socket.recv(READ_BYTES)
+        except BlockingIOError:
+            return []
+        except OSError:
+            data = b""
+        if not data:
+            self.is_open = False
+        return [parse(line) for line in self._lines.feed(data)]
+
+
 def tell(**event: Any) -> None:
     """Send an event to the lab; a lab that is gone is noticed by its end of the input."""
     with contextlib.suppress(OSError):
@@ -121,20 +147,22 @@ class Supervisor:
         self.output = Output(Path(job["output"]))
         self.selector = selectors.DefaultSelector()
         self.from_lab = Lines()
-        self.from_trial = Lines()
-        self.trial_socket: socket.socket | None = None
+        self.trial_channel = Channel() if self.trial else None
+        self.stand_by_channel = Channel() if job.get("stand_by") else None
+        self.is_warm = False
+        self.was_started = False
         self.ready = False
         self.clock_started: float | None = None
         self.lab_gone = False
         self.result: Message | None = None
         self.finish: Message = {}
         self.ended = 0.0
+        self.peak_mb = 0
 
     def run(self) -> None:
         """Start the process, watch it to its end, and report that."""
         subreaper()
-        self.started = time.monotonic()
-        self.deadline = self.started + self.job["limit_s"]
+        self.deadline: float | None = None
         wakeup = self._wake_on_child_exit()
         try:
             self.process = self._spawn()
@@ -142,7 +170,8 @@ class Supervisor:
             self.output.close()
             tell(event="ended", outcome="crash", reason=f"it could not be started: {error}")
             return
-        tell(event="started", pid=self.process.pid)
+        if self.stand_by_channel is None:
+            self._start()
         self.selector.register(0, selectors.EVENT_READ, self._read_lab)
         self.selector.register(wakeup, selectors.EVENT_READ, lambda: wakeup.recv(READ_BYTES))
         try:
@@ -154,6 +183,7 @@ class Supervisor:
         assert self.result is not None
         # A run that answered is cleared at once; only one that is sent away may tidy up.
         polite = self.result["outcome"] in {"timeout", "killed"} and not self.lab_gone
+        self.peak_mb = high_water_mb(self.process.pid)
         exit_code = self._clear_tree(TERM_GRACE_S if polite else 0.0)
         self._drain_output()
         self.output.close()
@@ -161,13 +191,15 @@ class Supervisor:
 
     def _spawn(self) -> subprocess.Popen[bytes]:
         environment = dict(self.job["environment"])
-        theirs: socket.socket | None = None
-        if self.trial is not None:
-            ours, theirs = socket.socketpair()
-            environment["AUTORESEARCH_TRIAL_FD"] = str(theirs.fileno())
-            self.trial_socket = ours
-            ours.setblocking(False)
-            self.selector.register(ours, selectors.EVENT_READ, self._read_trial)
+        theirs: list[socket.socket] = []
+        for name, channel, read in (
+            ("AUTORESEARCH_TRIAL_FD", self.trial_channel, self._read_trial),
+            ("AUTORESEARCH_STANDBY_FD", self.stand_by_channel, self._read_stand_by),
+        ):
+            if channel is not None:
+                theirs.append(channel.theirs)
+                environment[name] = str(channel.theirs.fileno())
+                self.selector.register(channel.socket, selectors.EVENT_READ, read)
         process = subprocess.Popen(
             self.job["command"],
             cwd=self.job["folder"],
@@ -176,15 +208,22 @@ class Supervisor:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            pass_fds=[] if theirs is None else [theirs.fileno()],
+            pass_fds=[end.fileno() for end in theirs],
             preexec_fn=prepare_child,  # noqa: PLW1509 - this process has one thread
         )
-        if theirs is not None:
-            theirs.close()
+        for end in theirs:
+            end.close()
         assert process.stdout is not None
         os.set_blocking(process.stdout.fileno(), False)
         self.selector.register(process.stdout, selectors.EVENT_READ, self._read_output)
         return process
+
+    def _start(self) -> None:
+        """Count from here: what came before was standing by."""
+        self.was_started = True
+        self.started = time.monotonic()
+        self.deadline = self.started + self.job["limit_s"]
+        tell(event="started", pid=self.process.pid)
 
     def _wake_on_child_exit(self) -> socket.socket:
         reading, writing = socket.socketpair()
@@ -199,16 +238,18 @@ class Supervisor:
         return reading
 
     def _wait(self) -> None:
-        for key, _ in self.selector.select(max(0.0, self.deadline - time.monotonic())):
+        left_s = None if self.deadline is None else max(0.0, self.deadline - time.monotonic())
+        for key, _ in self.selector.select(left_s):
             if self.result is None:
                 key.data()
         if self.result is not None:
             return
-        if self.process.poll() is not None:
+        exit_code = self._exit_code()
+        if exit_code is not None:
             # Its last message may lie in the socket, sent just before it ended.
             self._read_trial()
-            self._end_by_exit(self.process.returncode)
-        elif time.monotonic() >= self.deadline:
+            self._end_by_exit(exit_code)
+        elif self.deadline is not None and time.monotonic() >= self.deadline:
             self._end("timeout", self._deadline_sentence())
 
     def _deadline_sentence(self) -> str:
@@ -223,6 +264,17 @@ class Supervisor:
         if self.result is None:
             self.result = {"outcome": outcome, "reason": reason}
             self.ended = time.monotonic()
+
+    def _exit_code(self) -> int | None:
+        """Return the process's exit code, -n for signal n; none while it lives.
+
+        A sandbox may tell a signal as shells do, by an exit code above a certain number.
+        """
+        code = self.process.poll()
+        above = self.job.get("signal_exit_code")
+        if code is not None and above is not None and above < code < above + signal.NSIG:
+            return above - code
+        return code
 
     def _end_by_exit(self, code: int) -> None:
         how = f"exit code {code}" if code >= 0 else f"signal {signal_name(-code)}"
@@ -245,34 +297,55 @@ class Supervisor:
                 self._end("killed", str(message.get("reason", "")))
             elif message.get("do") == "start_clock":
                 self._start_clock()
+            elif message.get("do") == "go":
+                self._go()
 
-    def _read_trial(self) -> None:
-        connection = self.trial_socket
-        if connection is None:
+    def _messages(self, channel: Channel | None) -> list[Message]:
+        if channel is None or not channel.is_open:
+            return []
+        messages = channel.read()
+        if not channel.is_open:
+            self.selector.unregister(channel.socket)
+            channel.socket.close()
+        return messages
+
+    def _read_stand_by(self) -> None:
+        for message in self._messages(self.stand_by_channel):
+            if message.get("kind") == "warm" and not self.is_warm:
+                self.is_warm = True
+                tell(event="warm", pid=self.process.pid)
+
+    def _go(self) -> None:
+        """Tell a process that stands by to go on; one that died meanwhile was never started."""
+        if self.stand_by_channel is None or self.was_started or self.result is not None:
+            return
+        if self._exit_code() is not None:
             return
         try:
-            data = connection.recv(READ_BYTES)
-        except BlockingIOError:
-            return
+            self.stand_by_channel.socket.sendall(b'{"kind":"go"}\n')
         except OSError:
-            data = b""
-        if not data:
-            self.selector.unregister(connection)
-            connection.close()
-            self.trial_socket = None
-            return
+            self._end("crash", "it no longer stood by")
+        else:
+            self._start()
+
+    def _read_trial(self) -> None:
         now = time.monotonic()
-        for line in self.from_trial.feed(data):
-            message = parse(line)
+        for message in self._messages(self.trial_channel):
+            if not self.was_started:
+                continue
             if message.get("kind") == "ready" and not self.ready:
                 self.ready = True
+                if self.clock_started is None:
+                    # Whoever asked for the clock decides how long to wait for it.
+                    self.deadline = None
                 tell(event="ready", startup_s=now - self.started)
             elif message.get("kind") == "finished" and self.result is None:
                 self._finish(message, now)
 
     def _start_clock(self) -> None:
         """Hand over the rows; the clock starts with them."""
-        if self.trial is None or self.trial_socket is None:
+        channel = self.trial_channel
+        if self.trial is None or channel is None or not channel.is_open:
             return
         if self.clock_started is not None or self.result is not None:
             return
@@ -282,7 +355,7 @@ class Supervisor:
             self._end("crash", f"the training rows can not be read: {error}")
             return
         try:
-            socket.send_fds(self.trial_socket, [b'{"kind":"start"}\n'], [rows])
+            socket.send_fds(channel.socket, [b'{"kind":"start"}\n'], [rows])
         except OSError:
             return  # It ended while it waited, which the next look at it shows.
         finally:
@@ -309,7 +382,7 @@ class Supervisor:
             self._end("trained", "")
 
     def _measured(self) -> Message:
-        peak = peak_memory_mb()
+        peak = max(peak_memory_mb(), self.peak_mb)
         return {
             "trained_s": self._number("trained_s", self._clock_s()),
             "overrun_s": self._number("overrun_s", 0.0),
@@ -347,12 +420,12 @@ class Supervisor:
         none are left reaches all of them. Returns the exit code of the process, if it had one
         before it was killed.
         """
-        exit_code = self.process.poll()
+        exit_code = self._exit_code()
         if grace_s and exit_code is None:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.process.pid, signal.SIGTERM)
             self._wait_reading(grace_s)
-            exit_code = self.process.poll()
+            exit_code = self._exit_code()
         pause_s = KILL_PAUSE_S
         while True:
             with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -394,13 +467,34 @@ def ignore(_number: int, _frame: FrameType | None) -> None:
 
 def children() -> list[int]:
     """Return the processes whose parent this one is (Linux; elsewhere the group has to do)."""
-    found: list[int] = []
+    return [pid for pid, parent in parents().items() if parent == os.getpid()]
+
+
+def parents() -> dict[int, int]:
+    """Return the parent of each process that there is (Linux)."""
+    found: dict[int, int] = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
             # pid (name) state parent ...; the name may itself hold spaces and parentheses.
-            if int(stat.read_text().rpartition(")")[2].split()[1]) == os.getpid():
-                found.append(int(stat.parent.name))
+            found[int(stat.parent.name)] = int(stat.read_text().rpartition(")")[2].split()[1])
     return found
+
+
+def high_water_mb(root: int) -> int:
+    """Return the largest resident size that a living process below `root` had, in MiB (Linux).
+
+    What is killed together with the sandbox around it is counted nowhere else.
+    """
+    tree, known = {root}, parents()
+    while below := {pid for pid, parent in known.items() if parent in tree} - tree:
+        tree |= below
+    peak_kb = 0
+    for pid in tree:
+        with contextlib.suppress(OSError):
+            for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+                if line.startswith("VmHWM:"):
+                    peak_kb = max(peak_kb, int(line.split()[1]))
+    return peak_kb // 1024
 
 
 def peak_memory_mb() -> int:

@@ -56,9 +56,9 @@ def _decide(
     command: messages.Approve | messages.Reject,
     record: Callable[[KnownFact], None],
 ) -> Reply:
-    waiting = state.current
+    waiting = state.waiting
     number = waiting.number if command.experiment is None and waiting else command.experiment
-    if waiting is None or waiting.phase is not Phase.WAITING_FOR_APPROVAL:
+    if waiting is None:
         decided = None if number is None else state.experiments.get(number)
         if decided is not None and decided.approved_by is not None:
             return _nothing(f"#{number} was approved by {decided.approved_by}")
@@ -81,13 +81,15 @@ def _decide(
 def _kill(
     state: SessionState, command: messages.Kill, record: Callable[[KnownFact], None]
 ) -> Reply:
-    running = state.current
-    if running is None or running.phase not in IN_FLIGHT:
+    opened = (state.experiments[number] for number in state.open_experiments)
+    running = [each.number for each in opened if each.phase in IN_FLIGHT]
+    if not running:
         return _nothing("no run is in flight")
-    if command.experiment not in (None, running.number):
-        return _nothing(f"#{command.experiment} is not running; #{running.number} is")
-    record(events.KillRequested(at=time.time(), experiment=running.number, by=command.by))
-    return _done(f"#{running.number} is being killed")
+    number = running[0] if command.experiment is None else command.experiment
+    if number not in running:
+        return _nothing(f"#{number} is not running; #{running[0]} is")
+    record(events.KillRequested(at=time.time(), experiment=number, by=command.by))
+    return _done(f"#{number} is being killed")
 
 
 def _done(detail: str) -> Reply:

@@ -23,14 +23,19 @@ import msgspec
 
 from autoresearch_tui import __version__, session, settings
 from autoresearch_tui.agents import catalogue
+from autoresearch_tui.agents.base import Agent
 from autoresearch_tui.control.server import ControlServer
+from autoresearch_tui.executors import sandbox
 from autoresearch_tui.executors.local import LocalExecutor
+from autoresearch_tui.executors.sandbox import SandboxError
 from autoresearch_tui.lab import stages
 from autoresearch_tui.lab.launcher import HandOver, Launch
 from autoresearch_tui.lab.limits import Limits
-from autoresearch_tui.lab.loop import Lab, Tools
+from autoresearch_tui.lab.loop import Lab
 from autoresearch_tui.lab.repository import ExperimentRepository, RepositoryError
+from autoresearch_tui.lab.seal import SealBroken, seal
 from autoresearch_tui.lab.telemetry import Telemetry
+from autoresearch_tui.lab.tools import Tools
 from autoresearch_tui.record import events
 from autoresearch_tui.record.events import Level
 from autoresearch_tui.record.fold import fold
@@ -55,7 +60,14 @@ def main() -> int:
         settings.write(folder.settings, handed.settings)
         folder.launch.write_bytes(msgspec.json.encode(handed.launch))
         return asyncio.run(_run(folder, lock, handed))
-    except (SessionError, SettingsError, RepositoryError, catalogue.AgentError) as error:
+    except (
+        SessionError,
+        SettingsError,
+        RepositoryError,
+        SandboxError,
+        SealBroken,
+        catalogue.AgentError,
+    ) as error:
         _answer_launcher(ok=False, detail=str(error))
         log.error("%s", error)  # noqa: TRY400
         return 1
@@ -72,21 +84,11 @@ async def _run(folder: Session, lock: SessionLock, handed: HandOver) -> int:
     state = fold(JournalReader(folder.journal).read())
     journal = Journal(folder.journal)
     agent, notice = catalogue.choose(chosen.agent, os.environ)
-    tools = Tools(
-        session=folder,
-        settings=chosen,
-        budget_s=launch.budget_s,
-        machine=stages.Machine(device=launch.hardware.device, data_folder=Path(launch.data_folder)),
-        repository=ExperimentRepository(Path(launch.repository), folder.tag),
-        executor=LocalExecutor(run_lock),
-        agent=agent,
-        fallback=catalogue.fallback(),
-        limits=Limits(chosen.limits, time.time()),
-    )
+    tools = make_tools(folder, handed, agent, run_lock)
     lab = Lab(tools, state, journal)
     socket_path = folder.new_socket()
     server = ControlServer(socket_path, lab.handle)
-    _record_start(lab, tools, launch, notice)
+    record_start(lab, tools, launch, notice)
     await server.start()
     session.write_lab_file(folder, socket_path, __version__)
     _answer_launcher(ok=True, detail="")
@@ -103,6 +105,34 @@ async def _run(folder: Session, lock: SessionLock, handed: HandOver) -> int:
         await server.stop()
         journal.close()
         lock.release()
+
+
+def make_tools(folder: Session, handed: HandOver, agent: Agent, run_lock: int) -> Tools:
+    """Return what a lab works with on this machine; `run_lock` is a descriptor that jobs keep.
+
+    Raises:
+        SandboxError: the sandbox that the settings require is not to be had.
+        SealBroken: the session's data or `prepare.py` was changed.
+    """
+    chosen, launch = handed.settings, handed.launch
+    confining = sandbox.choose(chosen.run.sandbox)
+    return Tools(
+        session=folder,
+        settings=chosen,
+        budget_s=launch.budget_s,
+        machine=stages.Machine(
+            device=launch.hardware.device,
+            data_folder=Path(launch.data_folder),
+            hidden=tuple(map(Path, launch.hidden)),
+            sandbox=confining,
+        ),
+        repository=ExperimentRepository(Path(launch.repository), folder.tag),
+        executor=LocalExecutor(run_lock, confining),
+        agent=agent,
+        fallback=catalogue.fallback(),
+        limits=Limits(chosen.limits, time.time()),
+        seal=seal(folder, Path(launch.data_folder)),
+    )
 
 
 async def _run_to_the_end(lab: Lab, folder: Session) -> int:
@@ -126,7 +156,8 @@ async def _run_to_the_end(lab: Lab, folder: Session) -> int:
     return 0
 
 
-def _record_start(lab: Lab, tools: Tools, launch: Launch, notice: str | None) -> None:
+def record_start(lab: Lab, tools: Tools, launch: Launch, notice: str | None) -> None:
+    """Record that a lab took the session up, and what a person should know about that."""
     now = time.time()
     if not lab.state.session_id:
         lab.record(
@@ -150,8 +181,12 @@ def _record_start(lab: Lab, tools: Tools, launch: Launch, notice: str | None) ->
             hardware=launch.hardware,
             data=launch.data,
             limits=tools.limits.described(),
+            sandbox=tools.machine.sandbox.level,
         )
     )
+    note = tools.machine.sandbox.note
+    if note and all(known.text != note for known in lab.state.notices):
+        lab.record(events.Notice(at=now, level=Level.WARNING, text=note))
     if notice:
         lab.record(events.Notice(at=now, level=Level.INFO, text=notice))
 

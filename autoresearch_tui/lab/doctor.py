@@ -8,6 +8,8 @@ from pathlib import Path
 
 from autoresearch_tui import session as sessions
 from autoresearch_tui.agents import catalogue
+from autoresearch_tui.executors import sandbox
+from autoresearch_tui.executors.sandbox import Level, SandboxError
 from autoresearch_tui.lab import launcher
 from autoresearch_tui.lab.repository import TRAIN_FILE
 from autoresearch_tui.session import SessionError
@@ -38,7 +40,7 @@ def examine(repository: Path, settings: Settings, environ: Mapping[str, str]) ->
     """Return the findings for a folder that holds `train.py`."""
     findings = list(_repository(repository))
     findings += _machine(repository, settings)
-    findings += [_agent(settings, environ), _disk(repository)]
+    findings += [_sandbox(settings), _agent(settings, environ), _disk(repository)]
     return findings
 
 
@@ -87,6 +89,18 @@ def _machine(repository: Path, settings: Settings) -> Iterator[Finding]:
     else:
         sentence = f"{data['name']}/{data['profile']}, fingerprint {data['fingerprint']}"
         yield Finding(Grade.OK, "data", sentence)
+
+
+def _sandbox(settings: Settings) -> Finding:
+    try:
+        found = sandbox.choose(settings.run.sandbox)
+    except SandboxError as error:
+        return Finding(Grade.FAIL, "sandbox", str(error))
+    if found.note:
+        return Finding(Grade.NOTE, "sandbox", found.note)
+    if found.level is Level.NONE:
+        return Finding(Grade.NOTE, "sandbox", "it is off: runs can do all that you can")
+    return Finding(Grade.OK, "sandbox", f"{found.level} (docs/sandbox.md says what it stops)")
 
 
 def _agent(settings: Settings, environ: Mapping[str, str]) -> Finding:

@@ -24,6 +24,11 @@ class Verdict:
     change: float | None = None
 
 
+def skip(experiment: Experiment) -> Verdict:
+    """Return the verdict on an edit that can not be run as it was meant."""
+    return Verdict(Status.SKIPPED, f"its parent #{experiment.parent} is no longer the incumbent")
+
+
 def judge(experiment: Experiment, incumbent: Experiment | None) -> Verdict:
     """Return the verdict on an experiment that was rejected, or whose run ended.
 

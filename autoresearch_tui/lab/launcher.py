@@ -37,6 +37,8 @@ class Launch(msgspec.Struct, frozen=True, kw_only=True):
     data: DataSet
     data_folder: str
     budget_s: float
+    hidden: list[str] = []
+    """What a run must not read, as `prepare.py describe` lists it."""
 
 
 class HandOver(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,6 +81,16 @@ def launch(repository: Path, session: Session, settings: Settings) -> None:
     """
     if sessions.lab_life(session) in (LabLife.ALIVE, LabLife.SILENT):
         raise SessionError(sessions.already_running(session))
+    _start(session, hand_over(repository, session, settings))
+
+
+def hand_over(repository: Path, session: Session, settings: Settings) -> HandOver:
+    """Fill a session's folder, prepare its data, and return what its lab is to know.
+
+    Raises:
+        SessionError: it can not be run like this; the message says why.
+        RepositoryError: git holds something of that name which is not this session's.
+    """
     state = fold(JournalReader(session.journal).read())
     if state.incumbent is None:
         check_train_file(repository / TRAIN_FILE)
@@ -89,7 +101,7 @@ def launch(repository: Path, session: Session, settings: Settings) -> None:
     description = _describe_prepared(session, settings)
     found = _launch_of(repository, description, settings, state)
     check_comparable(session, state, found)
-    _start(session, HandOver(launch=found, settings=settings))
+    return HandOver(launch=found, settings=settings)
 
 
 def check_train_file(path: Path) -> None:
@@ -198,12 +210,14 @@ def _launch_of(
             name=description["gpu"] if device == "cuda" else description["cpu"],
             cores=description["cores"],
             memory_mb=psutil.virtual_memory().total >> 20,
+            device_memory_mb=description.get("gpu_memory_mb", 0) if device == "cuda" else 0,
             torch=description["torch"],
             python=description["python"],
             host=os.uname().nodename,
         ),
         data=DataSet(name=data["name"], profile=data["profile"], fingerprint=data["fingerprint"]),
         data_folder=data["folder"],
+        hidden=description.get("hidden", []),
         budget_s=settings.run.budget_s or state.budget_s or BUDGET_S[device],
     )
 

@@ -3,6 +3,7 @@
 import time
 from datetime import datetime, timedelta
 
+from autoresearch_tui.record.events import Status
 from autoresearch_tui.record.state import SessionState
 from autoresearch_tui.settings import LimitSettings, SettingsError
 
@@ -28,9 +29,16 @@ class Limits:
 
     def reached(self, state: SessionState, now: float) -> str | None:
         """Return the limit that is reached, as a clause, or none."""
-        if self._max_experiments is not None and state.judged_count >= self._max_experiments:
-            return f"{state.judged_count} experiments are judged"
+        count = _counted(state)
+        if self._max_experiments is not None and count >= self._max_experiments:
+            return f"{count} experiments are judged"
         return next((reason for at, reason in sorted(self._ends_at.items()) if now >= at), None)
+
+    def leave_room(self, state: SessionState) -> bool:
+        """Return whether another experiment may be proposed beside those that are open."""
+        if self._max_experiments is None:
+            return True
+        return _counted(state) + len(state.open_experiments) < self._max_experiments
 
     def next_at(self) -> float | None:
         """Return the moment of the first limit of time, or none."""
@@ -45,6 +53,11 @@ class Limits:
         if self._max_experiments is not None:
             described["experiments"] = str(self._max_experiments)
         return described
+
+
+def _counted(state: SessionState) -> int:
+    """Return how many experiments have a verdict; one that was skipped was none."""
+    return state.judged_count - state.status_counts.get(Status.SKIPPED, 0)
 
 
 def next_time(clock: str, after: float) -> float:

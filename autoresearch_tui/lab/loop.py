@@ -1,79 +1,66 @@
 """The night: propose, approve, train, evaluate, judge, record, and again.
 
-Each turn of the loop looks at the state and takes the one step that it asks for. A lab that takes
-up a session after a crash therefore goes on in the middle of an experiment by the same code.
+Whenever something changed, the lab looks at its state and begins what that asks for. Nothing else
+decides, so that a lab which takes up a session after a crash goes on in the middle of it by the
+same code. What takes time are tasks beside it: one proposal, one clock or one evaluation, and,
+where the device has room for it, the next run, which starts up while the last one is evaluated.
 """
 
 import asyncio
 import contextlib
 import time
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine
 
-from autoresearch_tui.agents.base import Agent
+import msgspec
+
 from autoresearch_tui.control.messages import AnyCommand, Reply, Stop
-from autoresearch_tui.executors.base import (
-    ClockStarted,
-    Ended,
-    Executor,
-    ExecutorError,
-    Job,
-    Ready,
-    RunningJob,
-    Started,
-)
-from autoresearch_tui.lab import commands, judge, notebook, stages
-from autoresearch_tui.lab.limits import Limits
+from autoresearch_tui.executors.base import Ended
+from autoresearch_tui.lab import commands, judge, stages
+from autoresearch_tui.lab.judge import Verdict
 from autoresearch_tui.lab.proposing import NoProposal, Proposer
-from autoresearch_tui.lab.repository import ExperimentRepository
+from autoresearch_tui.lab.runs import (
+    FREE_MB_WANTED,
+    Evaluating,
+    Training,
+    record_end,
+    refuse_changed_files,
+    refuse_full_disk,
+)
+from autoresearch_tui.lab.standby import Key, Spares, Stage, has_room, is_overlapping
+from autoresearch_tui.lab.tools import CanNotGoOn, Tools
+from autoresearch_tui.lab.verdicts import Verdicts
 from autoresearch_tui.record import events
-from autoresearch_tui.record.events import ApprovalMode, KnownFact, Level, RunOutcome, Status
+from autoresearch_tui.record.events import ApprovalMode, KnownFact, RunOutcome, Status
 from autoresearch_tui.record.fold import apply
 from autoresearch_tui.record.journal import Journal
 from autoresearch_tui.record.state import Activity, Experiment, Phase, SessionState
 from autoresearch_tui.session import Session
-from autoresearch_tui.settings import Settings
 
-INTERRUPTED_BY_LAB = "the lab ended while it ran"
-LAB_DEATHS_ALLOWED = 3
-"""How often a lab may die during runs of one experiment before that is taken for its doing."""
-FREE_MB_WANTED = 64.0
 IDLE = (Activity.PAUSED, Activity.WAITING_FOR_HUMAN, Activity.OFF)
-
-
-class CanNotGoOn(Exception):
-    """The session can not go on; the message says why and what to do."""
-
-
-@dataclass(frozen=True)
-class Tools:
-    """What a lab works with."""
-
-    session: Session
-    settings: Settings
-    budget_s: float
-    machine: stages.Machine
-    repository: ExperimentRepository
-    executor: Executor
-    agent: Agent
-    fallback: Agent
-    """Takes over where `agent` can not go on; it may be the same one."""
-    limits: Limits
+NOT_STARTED = (Phase.QUEUED, Phase.WAITING_FOR_APPROVAL)
 
 
 class Lab:
-    """Runs one session; all that it knows is in its state, and all of that is in the journal."""
+    """Runs one session; what it knows is in its state, and all of that is in the journal."""
 
     def __init__(self, tools: Tools, state: SessionState, journal: Journal) -> None:
         self.state = state
         self._tools = tools
-        self._session = tools.session
+        self._session: Session = tools.session
         self._journal = journal
         self._changed = asyncio.Event()
-        self._job: RunningJob | None = None
         self._proposer = Proposer(tools.session, tools.repository, tools.agent, tools.fallback)
+        self._verdicts = Verdicts(tools, state, self.record)
+        self._spares = Spares(tools)
+        self._runs: dict[int, Training] = {}
+        """By the number of their experiment."""
+        self._evaluation: Evaluating | None = None
         self._proposal: asyncio.Task[None] | None = None
+        self._no_proposal: str | None = None
+        """Why no agent can improve on the incumbent, once that turned out."""
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._failure: BaseException | None = None
         self._interrupted_by: str | None = None
-        self._branch_stays = False
 
     def record(self, fact: KnownFact) -> None:
         """Put a fact on the disk, then into the state.
@@ -105,8 +92,10 @@ class Lab:
     def _record_command(self, fact: KnownFact) -> None:
         self.record(fact)
         match fact:
-            case events.KillRequested() if self._job:
-                self._job.kill(f"killed by {fact.by}")
+            case events.KillRequested():
+                for work in self._works():
+                    if work.number == fact.experiment:
+                        work.kill(f"killed by {fact.by}")
             case events.StopRequested(now=now):
                 if now:
                     self.interrupt(f"{fact.by} stopped it")
@@ -116,146 +105,270 @@ class Lab:
                 pass
 
     def interrupt(self, reason: str) -> None:
-        """End the lab now: the run in flight is ended, and goes back to the queue."""
+        """End the lab now: what is in flight is ended, and done again at the next start."""
         self._interrupted_by = reason
-        if self._job:
-            self._job.kill(reason)
-        if self._proposal:
-            self._proposal.cancel()
+        self._end_works(reason)
         self._changed.set()
 
+    def _works(self) -> list[Training | Evaluating]:
+        evaluations = [] if self._evaluation is None else [self._evaluation]
+        return [*self._runs.values(), *evaluations]
+
+    def _end_works(self, reason: str) -> None:
+        for work in self._works():
+            work.kill(reason)
+        if self._proposal:
+            self._proposal.cancel()
+
     async def run(self) -> events.LabStopped:
-        """Take steps until a person or a limit ends the session; return how it ended.
+        """Do all that there is to do until a person or a limit ends the session; return how.
 
         Raises:
             OSError: the disk is full or gone.
             RepositoryError: the session's branch is not where it was left.
         """
         self.reconcile()
-        while (end := self._end()) is None:
-            try:
-                await self._step()
-            except CanNotGoOn as trouble:
-                end = events.LabStopped(at=time.time(), reason=str(trouble), trouble=True)
-                break
+        reason = "the lab could not go on"
+        try:
+            end = await self._run()
+            reason = end.reason
+        finally:
+            await self._clear(reason)
+        end = msgspec.structs.replace(end, at=time.time())
         self.record(end)
         return end
 
     def reconcile(self) -> None:
         """Make git, the journal and the folder agree again after an end at any moment.
 
-        A fact may be on the disk whose references were not moved yet; and a run that was in
-        flight is gone.
+        Raises:
+            OSError: the disk is full or gone.
+            RepositoryError: the session's branch is not where it was left.
         """
-        repository = self._tools.repository
-        repository.clear_stale_locks()
-        for experiment in self.state.experiments.values():
-            repository.reference_experiment(experiment.number, experiment.commit)
-        self._move_branch()
-        current = self.state.current
-        if current and current.phase in (Phase.STARTING, Phase.TRAINING):
-            self._end_run(current, self._what_a_dead_lab_left(current))
-        notebook.write_results(self._session.results, self.state)
+        self._verdicts.reconcile()
 
-    def _what_a_dead_lab_left(self, experiment: Experiment) -> Ended:
-        deaths = sum(run.reason == INTERRUPTED_BY_LAB for run in experiment.runs)
-        if deaths + 1 >= LAB_DEATHS_ALLOWED:
-            reason = f"the lab died {deaths + 1} times while it ran"
-            return Ended(outcome=RunOutcome.CRASH, reason=reason)
-        return Ended(outcome=RunOutcome.INTERRUPTED, reason=INTERRUPTED_BY_LAB)
+    async def _run(self) -> events.LabStopped:
+        while (end := self._end()) is None:
+            self._changed.clear()
+            try:
+                self._advance()
+                await self._wait()
+                if self._failure is not None:
+                    raise self._failure
+            except CanNotGoOn as trouble:
+                return events.LabStopped(at=time.time(), reason=str(trouble), trouble=True)
+        return end
 
-    def _move_branch(self) -> None:
-        """Have the branch follow the incumbent."""
-        best = self.state.best
-        if best is None:
-            return
-        kept = [e.commit for e in self.state.experiments.values() if e.status is Status.KEEP]
-        there = self._tools.repository.move_branch(kept[:-1], best.commit)
-        if not there and not self._branch_stays:
-            branch = self._tools.repository.branch
-            text = (
-                f"{branch} is checked out, so that it can not follow the keeps. It will at the "
-                "first keep after another branch is checked out."
-            )
-            self.record(events.Notice(at=time.time(), level=Level.WARNING, text=text))
-        self._branch_stays = not there
+    async def _clear(self, reason: str) -> None:
+        """End all that is under way, and return once nothing is left of it."""
+        self._end_works(reason)
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+        await self._spares.close()
 
     def _end(self) -> events.LabStopped | None:
         state, now = self.state, time.time()
-        in_flight = state.current is not None and state.current.phase in (
-            Phase.EVALUATING,
-            Phase.EVALUATED,
-        )
         if self._interrupted_by is not None:
             return events.LabStopped(at=now, reason=self._interrupted_by)
-        if state.stop_requested and not in_flight:
+        if self._is_in_flight():
+            return None
+        if state.stop_requested:
             return events.LabStopped(at=now, reason="a person stopped it")
-        if not in_flight and (limit := self._tools.limits.reached(state, now)):
+        if limit := self._tools.limits.reached(state, now):
             return events.LabStopped(at=now, reason=limit, finished=True)
         return None
 
-    async def _step(self) -> None:
-        experiment = self.state.current
-        if experiment is None:
-            await self._next_experiment()
-            return
+    def _is_in_flight(self) -> bool:
+        """Return whether there is a run that an end of the session waits for, to its verdict."""
+        current = self.state.current
+        if current is None:
+            return False
+        run = self._runs.get(current.number)
+        trained = current.phase in (Phase.EVALUATING, Phase.EVALUATED)
+        return trained or (run is not None and run.may_have_clock)
+
+    async def _wait(self) -> None:
+        """Wait until something changes, or a limit of time is reached."""
+        limit_at = self._tools.limits.next_at()
+        left_s = None if limit_at is None else limit_at - time.time()
+        if left_s is not None and left_s <= 0:
+            # It was reached during a run, whose end is awaited.
+            left_s = None
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(left_s):
+                await self._changed.wait()
+
+    def _begin(
+        self, work: Coroutine[None, None, None], at_end: Callable[[], None]
+    ) -> asyncio.Task[None]:
+        """Do something beside all else; `_run` looks at how it ended."""
+
+        def end(task: asyncio.Task[None]) -> None:
+            self._tasks.discard(task)
+            at_end()
+            if not task.cancelled() and self._failure is None:
+                self._failure = task.exception()
+            self._changed.set()
+
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(end)
+        return task
+
+    @property
+    def _is_overlapping(self) -> bool:
+        return is_overlapping(self._tools.settings.run.overlap, self.state.hardware)
+
+    def _advance(self) -> None:
+        """Begin whatever the state asks for and was not begun yet."""
+        opened = list(self.state.open_experiments)
+        for number in opened:
+            self._see_to(self.state.experiments[number])
+            if self.state.open_experiments != opened:
+                # What comes after a verdict, be it the end, is decided anew.
+                return
+        if self.state.current is None and self.state.incumbent is None:
+            self._propose_baseline()
+        elif self._may_propose():
+            self._proposal = self._begin(self._propose(), self._forget_proposal)
+        self._see_to_spares()
+
+    def _see_to(self, experiment: Experiment) -> None:
+        now, number = time.time(), experiment.number
+        run = self._runs.get(number)
         match experiment.phase:
-            case Phase.QUEUED if self._needs_approval(experiment):
-                self.record(events.ApprovalRequested(at=time.time(), experiment=experiment.number))
-            case Phase.WAITING_FOR_APPROVAL if self._needs_approval(experiment):
-                await self._wait()
-            case Phase.WAITING_FOR_APPROVAL:
-                by = "the session's approval mode, auto"
-                self.record(events.Approved(at=time.time(), experiment=experiment.number, by=by))
-            case Phase.QUEUED if self.state.paused:
-                await self._wait()
-            case Phase.QUEUED:
-                await self._train(experiment)
+            case Phase.EVALUATED:
+                self._judge(experiment, judge.judge(experiment, self.state.best))
+            case Phase.EVALUATING if self._evaluation is not None:
+                pass
             case Phase.EVALUATING if experiment.killed_by:
                 self._end_killed(experiment)
             case Phase.EVALUATING:
-                await self._evaluate(experiment)
+                self._evaluate(experiment)
+            case _ if run is not None:
+                self._see_to_run(experiment, run)
+            case _ if self.state.is_stale(experiment):
+                self._judge(experiment, judge.skip(experiment))
+            case Phase.QUEUED if self._needs_approval(experiment):
+                self.record(events.ApprovalRequested(at=now, experiment=number))
+            case Phase.WAITING_FOR_APPROVAL if not self._needs_approval(experiment):
+                by = "the session's approval mode, auto"
+                self.record(events.Approved(at=now, experiment=number, by=by))
+            case Phase.QUEUED if self._may_start(experiment):
+                self._train(experiment)
             case _:
-                self._judge(experiment)
+                pass
 
     def _needs_approval(self, experiment: Experiment) -> bool:
         asks = self._tools.settings.approval.mode is ApprovalMode.ASK
         # The baseline is the person's own file.
         return asks and experiment.parent is not None and experiment.approved_by is None
 
-    async def _wait(self) -> None:
-        """Wait until something changes, or a limit of time is reached."""
-        self._changed.clear()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self._left_s()):
-                await self._changed.wait()
+    def _may_start(self, experiment: Experiment) -> bool:
+        state, current = self.state, self.state.current
+        if state.paused or self._runs:
+            return False
+        if current is None or current is experiment:
+            return True
+        last = current.last_run
+        return (
+            self._is_overlapping
+            and self._evaluation is not None
+            and not state.stop_requested
+            and self._tools.limits.reached(state, time.time()) is None
+            and has_room(state.hardware, last.peak_memory_mb if last else 0)
+            # Too full a disk ends the session, but not before the verdict on the last run.
+            and stages.free_mb(self._session) >= FREE_MB_WANTED
+        )
 
-    def _left_s(self) -> float | None:
-        """Return the seconds until a limit of time is reached; none without such a limit."""
-        limit_at = self._tools.limits.next_at()
-        return None if limit_at is None else max(0.0, limit_at - time.time())
+    def _train(self, experiment: Experiment) -> None:
+        refuse_full_disk(self._tools)
+        number = experiment.number
+        run = self._runs[number] = Training(self._tools, self.record, experiment, self.state)
+        if experiment is self.state.current:
+            run.grant_clock()
+        spare = self._spares.take((Stage.TRAINING, number))
+        self._begin(run.see_through(spare), lambda: self._forget_run(number))
 
-    async def _next_experiment(self) -> None:
-        if self.state.incumbent is None:
-            self._refuse_second_failure()
-            try:
-                self._proposer.baseline(self.state, self.record)
-            except NoProposal as error:
-                raise CanNotGoOn(str(error)) from error
+    def _forget_run(self, number: int) -> None:
+        del self._runs[number]
+
+    def _see_to_run(self, experiment: Experiment, run: Training) -> None:
+        """Grant a run that started ahead its clock, or end it where its turn does not come."""
+        if run.may_have_clock:
             return
+        if reason := self._reason_against(experiment):
+            run.kill(reason)
+        elif experiment is self.state.current:
+            run.grant_clock()
+
+    def _reason_against(self, experiment: Experiment) -> str | None:
+        if self.state.is_stale(experiment):
+            return judge.skip(experiment).reason
         if self.state.paused:
-            await self._wait()
-            return
-        self._proposal = proposal = asyncio.create_task(self._propose())
-        await asyncio.wait([proposal], timeout=self._left_s())
-        self._proposal = None
-        # A limit of time was reached, or a person asked for the end.
-        proposal.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await proposal
+            return f"paused by {self.state.paused_by}"
+        return "a person stopped the session" if self.state.stop_requested else None
 
-    def _refuse_second_failure(self) -> None:
-        """End a session whose baseline failed under this lab: there is nothing to improve on."""
+    def _evaluate(self, experiment: Experiment) -> None:
+        refuse_changed_files(self._tools, self._journal)
+        self._evaluation = Evaluating(self._tools, self.record, experiment)
+        spare = self._spares.take((Stage.EVALUATION, experiment.number))
+        self._begin(self._evaluation.see_through(spare), self._forget_evaluation)
+
+    def _forget_evaluation(self) -> None:
+        self._evaluation = None
+
+    def _end_killed(self, experiment: Experiment) -> None:
+        """End an experiment that was killed after it had trained; its run keeps its figures."""
+        run = experiment.last_run
+        assert run is not None
+        ended = Ended(
+            outcome=RunOutcome.KILLED,
+            reason="",
+            trained_s=run.trained_s,
+            overrun_s=run.overrun_s,
+            tokens=run.tokens,
+            steps=run.steps,
+            peak_memory_mb=run.peak_memory_mb,
+        )
+        record_end(self._tools, self.record, experiment, ended)
+
+    def _judge(self, experiment: Experiment, verdict: Verdict) -> None:
+        self._verdicts.pass_on(experiment, verdict)
+        if verdict.status is Status.KEEP:
+            # What is being thought of is an edit of what is no longer the incumbent.
+            self._no_proposal = None
+            if self._proposal:
+                self._proposal.cancel()
+
+    def _may_propose(self) -> bool:
+        state, current = self.state, self.state.current
+        if self._proposal is not None or state.paused or state.stop_requested:
+            return False
+        if current is None:
+            if self._no_proposal is not None:
+                raise CanNotGoOn(self._no_proposal)
+            return True
+        return (
+            self._is_overlapping
+            and self._no_proposal is None
+            and state.incumbent is not None
+            and state.ahead is None
+            and current.phase in (Phase.TRAINING, Phase.EVALUATING)
+            and self._tools.limits.leave_room(state)
+        )
+
+    async def _propose(self) -> None:
+        try:
+            await self._proposer.propose(self.state, self.record)
+        except NoProposal as error:
+            self._no_proposal = str(error)
+
+    def _forget_proposal(self) -> None:
+        self._proposal = None
+
+    def _propose_baseline(self) -> None:
+        """Record the baseline, unless it failed under this lab: there is nothing to improve on."""
         started_at = self.state.lab_started_at or 0.0
         failed = [e for e in self.state.experiments.values() if (e.judged_at or 0.0) > started_at]
         if failed:
@@ -266,204 +379,36 @@ class Lab:
                 f"{self._session.output(baseline.number)}. Mend train.py, then go on with: "
                 f"autoresearch run --tag {self._session.tag}"
             )
-
-    async def _propose(self) -> None:
         try:
-            await self._proposer.propose(self.state, self.record)
+            self._proposer.baseline(self.state, self.record)
         except NoProposal as error:
             raise CanNotGoOn(str(error)) from error
 
-    async def _train(self, experiment: Experiment) -> None:
-        self._refuse_full_disk()
-        number = experiment.number
-        replicate = len([run for run in experiment.runs if run.outcome != RunOutcome.INTERRUPTED])
-        run_seed = stages.seed(self.state.session_id, number, replicate)
-        budget_s = self._tools.budget_s
-        job = stages.training_job(
-            self._session,
-            self._tools.machine,
-            number,
-            self._train_file(experiment),
-            run_seed,
-            budget_s,
-            self._tools.settings.run.startup_limit_s,
-        )
-        running = await self._launch(job, experiment)
-        async for event in running.events():
-            now = time.time()
-            match event:
-                case Started():
-                    self.record(
-                        events.RunStarted(
-                            at=now,
-                            experiment=number,
-                            replicate=replicate,
-                            seed=run_seed,
-                            pid=event.pid,
-                            threads=stages.thread_count(),
-                            budget_s=budget_s,
-                        )
-                    )
-                case Ready():
-                    running.start_clock()
-                case ClockStarted():
-                    self.record(
-                        events.ClockStarted(
-                            at=now,
-                            experiment=number,
-                            replicate=replicate,
-                            startup_s=event.startup_s,
-                        )
-                    )
-                case Ended():
-                    self._end_run(experiment, event)
-        self._job = None
+    def _see_to_spares(self) -> None:
+        """Have processes stand by for the next run, and for the evaluation of this one.
 
-    def _refuse_full_disk(self) -> None:
-        free_mb = stages.free_mb(self._session)
-        if free_mb < FREE_MB_WANTED:
-            raise CanNotGoOn(
-                f"{free_mb:.0f} MiB are free on the disk of {self._session.folder}; a run wants "
-                f"{FREE_MB_WANTED:g}. Make room, then go on with: "
-                f"autoresearch run --tag {self._session.tag}"
-            )
-
-    async def _launch(self, job: Job, experiment: Experiment) -> RunningJob:
-        try:
-            running = await self._tools.executor.launch(job)
-        except ExecutorError as error:
-            raise CanNotGoOn(str(error)) from error
-        self._job = running
-        # What was asked for while the job started.
-        if self._interrupted_by is not None:
-            running.kill(self._interrupted_by)
-        elif experiment.killed_by:
-            running.kill(f"killed by {experiment.killed_by}")
-        return running
-
-    def _end_run(self, experiment: Experiment, ended: Ended) -> None:
-        outcome = ended.outcome
-        reason = stages.explain(ended, self._session.output(experiment.number))
-        if experiment.killed_by:
-            outcome, reason = RunOutcome.KILLED, f"killed by {experiment.killed_by}"
-        elif outcome is RunOutcome.KILLED and self._interrupted_by is not None:
-            outcome = RunOutcome.INTERRUPTED
-        elif outcome is RunOutcome.CRASH and stages.free_mb(self._session) < FREE_MB_WANTED:
-            outcome, reason = RunOutcome.INTERRUPTED, f"the disk is full ({reason})"
-        run = experiment.last_run
-        self.record(
-            events.RunEnded(
-                at=time.time(),
-                experiment=experiment.number,
-                replicate=run.replicate if run else 0,
-                outcome=outcome,
-                reason=reason,
-                trained_s=ended.trained_s,
-                overrun_s=ended.overrun_s,
-                tokens=ended.tokens,
-                steps=ended.steps,
-                peak_memory_mb=ended.peak_memory_mb,
-                exit_code=ended.exit_code,
-            )
-        )
-
-    def _end_killed(self, experiment: Experiment) -> None:
-        """End an experiment that was killed after it had trained; its run keeps its figures."""
-        run = experiment.last_run
-        assert run is not None
-        self._end_run(
-            experiment,
-            Ended(
-                outcome=RunOutcome.KILLED,
-                reason="",
-                trained_s=run.trained_s,
-                overrun_s=run.overrun_s,
-                tokens=run.tokens,
-                steps=run.steps,
-                peak_memory_mb=run.peak_memory_mb,
-            ),
-        )
-
-    async def _evaluate(self, experiment: Experiment) -> None:
-        run = experiment.last_run
-        assert run is not None
-        number = experiment.number
-        job = stages.evaluation_job(
-            self._session,
-            self._tools.machine,
-            number,
-            self._train_file(experiment),
-            run.seed,
-            run.budget_s,
-            self._tools.settings.run.evaluation_limit_s,
-        )
-        if job is None:
-            reason = "it finished without saving weights"
-            self._record_evaluation(experiment, stages.Evaluation(valid=False, reason=reason), 0.0)
+        They are begun beside a clock or an evaluation, never while the device waits for a start.
+        """
+        if not self._is_overlapping:
             return
-        running = await self._launch(job, experiment)
-        started = time.monotonic()
-        async for event in running.events():
-            if isinstance(event, Ended):
-                self._end_evaluation(experiment, event, time.monotonic() - started)
-        self._job = None
+        wanted, current, ahead = self._wanted_spares(), self.state.current, self.state.ahead
+        self._spares.keep(wanted)
+        training = current is not None and current.phase is Phase.TRAINING
+        if training or (ahead is not None and ahead.phase is Phase.STARTING):
+            self._spares.launch(wanted)
 
-    def _end_evaluation(self, experiment: Experiment, ended: Ended, seconds: float) -> None:
-        if ended.outcome in (RunOutcome.KILLED, RunOutcome.INTERRUPTED):
-            # The next step ends a killed experiment; an interrupted evaluation is made again.
-            return
-        found = stages.read_evaluation(self._session, experiment.number, ended)
-        self._record_evaluation(experiment, found, seconds)
-
-    def _record_evaluation(
-        self, experiment: Experiment, found: stages.Evaluation, seconds: float
-    ) -> None:
-        run = experiment.last_run
-        self.record(
-            events.Evaluated(
-                at=time.time(),
-                experiment=experiment.number,
-                replicate=run.replicate if run else 0,
-                valid=found.valid,
-                reason=found.reason,
-                val_bpb=found.val_bpb,
-                seconds=seconds,
-            )
-        )
-
-    def _judge(self, experiment: Experiment) -> None:
-        """Store objects, then the fact, then move references: any end in between can be mended."""
-        repository, number = self._tools.repository, experiment.number
-        incumbent = self.state.best
-        verdict = judge.judge(experiment, incumbent)
-        parent = self.state.base_commit
-        if experiment.parent is not None:
-            parent = self.state.experiments[experiment.parent].commit
-        commit = repository.store(
-            self._train_file(experiment),
-            parent,
-            notebook.verdict_message(self.state, experiment, verdict),
-            experiment.agent,
-        )
-        self.record(
-            events.Judged(
-                at=time.time(),
-                experiment=number,
-                status=verdict.status,
-                reason=verdict.reason,
-                commit=commit,
-                val_bpb=verdict.val_bpb,
-                change=verdict.change,
-            )
-        )
-        repository.reference_experiment(number, commit)
-        kept = verdict.status is Status.KEEP
-        stages.tidy(self._session, number, keep_weights=kept)
-        if kept:
-            self._move_branch()
-            if incumbent is not None:
-                stages.tidy(self._session, incumbent.number, keep_weights=False)
-        notebook.write_results(self._session.results, self.state)
-
-    def _train_file(self, experiment: Experiment) -> str:
-        return self._tools.repository.train(experiment.commit)
+    def _wanted_spares(self) -> set[Key]:
+        state, current = self.state, self.state.current
+        if state.stop_requested:
+            return set()
+        wanted: set[Key] = set()
+        opened = [state.experiments[number] for number in state.open_experiments]
+        queued = [e for e in opened if e.phase in NOT_STARTED and e.number not in self._runs]
+        if queued:
+            wanted.add((Stage.TRAINING, queued[0].number))
+        elif self._tools.limits.leave_room(state):
+            wanted.add((Stage.TRAINING, state.next_number))
+        if current is not None and current.phase is Phase.TRAINING:
+            # Later its folder holds the weights.
+            wanted.add((Stage.EVALUATION, current.number))
+        return wanted

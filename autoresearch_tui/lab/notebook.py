@@ -45,6 +45,7 @@ def _trailers(
         ("Hypothesis", one_line(experiment.hypothesis)),
         ("Agent", " ".join(filter(None, (experiment.agent, experiment.model)))),
     ]
+    trailers += [("Mark", one_line(mark)) for mark in experiment.marks]
     if verdict.val_bpb is not None:
         trailers.append(("Val-Bpb", f"{verdict.val_bpb:.6f} {experiment.standing}"))
     if verdict.change is not None:

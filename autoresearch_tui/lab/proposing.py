@@ -5,18 +5,20 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 
 from autoresearch_tui.agents.base import Agent, Context, Proposal, ProposalError
 from autoresearch_tui.lab import notebook, stages
+from autoresearch_tui.lab.look import new_marks
 from autoresearch_tui.lab.repository import TRAIN_FILE, ExperimentRepository
 from autoresearch_tui.record import events
 from autoresearch_tui.record.events import KnownFact, Level
 from autoresearch_tui.record.lines import LineWriter
 from autoresearch_tui.record.samples import Thought, ThoughtKind
-from autoresearch_tui.record.state import SessionState
+from autoresearch_tui.record.state import Experiment, SessionState
 from autoresearch_tui.session import Session
 
 BASELINE_AGENT = "baseline"
@@ -125,6 +127,8 @@ class Proposer:
             NoProposal: the last agent that there is can not go on.
         """
         number, failures = state.next_number, state.proposal_failures_in_a_row
+        incumbent = state.best
+        assert incumbent is not None
         agent = self._agent if failures < FAILURES_BEFORE_FALLBACK else self._fallback
         steering = [s.text for s in state.steering if s.experiment in (None, number)]
         record(
@@ -134,27 +138,31 @@ class Proposer:
         )
         flushing = asyncio.create_task(self._thoughts.flush_regularly())
         try:
-            proposal = await self._ask(agent, state, number, steering)
+            proposal = await self._ask(agent, state, incumbent, steering)
         except ProposalError as error:
             await self._fail(agent, state, record, error)
         else:
-            self._store(state, record, proposal, state.incumbent, agent.name, agent.model)
+            self._store(state, record, proposal, incumbent.number, agent.name, agent.model)
         finally:
             flushing.cancel()
             self._thoughts.flush()
 
     async def _ask(
-        self, agent: Agent, state: SessionState, number: int, steering: list[str]
+        self, agent: Agent, state: SessionState, incumbent: Experiment, steering: list[str]
     ) -> Proposal:
-        incumbent = state.best
-        assert incumbent is not None
+        number = state.next_number
         context = Context(
             experiment=number,
             seed=stages.seed(f"{state.session_id}/proposal", number, state.facts) % AGENT_SEEDS,
             program=_read(self._repository.root / "program.md"),
             incumbent=incumbent.number,
             train=self._repository.train(incumbent.commit),
-            state=state,
+            # An agent may read it in a thread, while what is in flight goes on.
+            state=replace(
+                state,
+                experiments=dict(state.experiments),
+                status_counts=dict(state.status_counts),
+            ),
             archive=SessionArchive(self._session),
             steering=steering,
         )
@@ -224,9 +232,12 @@ class Proposer:
         title = notebook.one_line(proposal.title)
         base = state.base_commit
         diff = ""
+        marks: list[str] = []
         if parent is not None:
             base = state.experiments[parent].commit
-            diff = notebook.unified_diff(self._repository.train(base), proposal.train)
+            before = self._repository.train(base)
+            diff = notebook.unified_diff(before, proposal.train)
+            marks = [str(mark) for mark in new_marks(before, proposal.train)]
         added, removed = notebook.changed_lines(diff)
         commit = self._repository.store(
             proposal.train,
@@ -247,6 +258,7 @@ class Proposer:
             lines_added=added,
             lines_removed=removed,
             usage=proposal.usage,
+            marks=marks,
         )
         folder = self._session.experiment(number)
         folder.mkdir(parents=True, exist_ok=True)

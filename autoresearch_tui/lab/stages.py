@@ -6,22 +6,30 @@ experiments/0042/evaluation/ what the evaluator reads: written by the lab but fo
 """
 
 import hashlib
+import json
 import os
 import shutil
+import site
 import stat
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
 import psutil
 
-from autoresearch_tui.executors.base import Ended, Job, Trial
+from autoresearch_tui.executors.base import Confinement, Ended, Job, Trial
 from autoresearch_tui.executors.local import child_environment
+from autoresearch_tui.executors.sandbox import NO_SANDBOX, Sandbox
+from autoresearch_tui.lab import compile_cache
 from autoresearch_tui.record.events import RunOutcome
-from autoresearch_tui.session import Session
+from autoresearch_tui.session import Session, runtime_folder
 
 WEIGHTS = "weights.safetensors"
+MODEL_PLACES = ("model-0", "model-1")
+"""Folders in an evaluation's, one for each of its model processes to write to, as in prepare.py."""
+SCRATCH = "scratch"
+COMPILED = "compiled"
 SEED_BITS = 63
 MIB = 1 << 20
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
@@ -33,6 +41,10 @@ class Machine:
 
     device: str
     data_folder: Path
+    hidden: tuple[Path, ...] = ()
+    """What a run must not read."""
+    sandbox: Sandbox = NO_SANDBOX
+    """What the models that the evaluator asks are confined by; the executor confines the rest."""
 
 
 class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,50 +88,62 @@ def training_job(
     session: Session,
     machine: Machine,
     number: int,
-    train: str,
-    run_seed: int,
     budget_s: float,
     startup_limit_s: float,
+    *,
+    stand_by: bool = False,
 ) -> Job:
-    """Return the job that trains an experiment, its folder made afresh."""
+    """Return the job that trains an experiment, its folder made afresh.
+
+    `hand_over_training` fills the folder, before the launch or, for one that stands by, before it
+    is told to go.
+    """
     folder = session.run_folder(number)
     _fresh_folder(folder)
     # Weights of an earlier run must not be taken for this one's.
     _remove(_evaluation_folder(session, number))
-    _write_inputs(folder, machine, train, run_seed, budget_s)
+    environment = _environment(session, folder)
+    command = (sys.executable, "train.py")
+    if stand_by:
+        environment["AUTORESEARCH_STANDBY_DEVICE"] = machine.device
+        command = (sys.executable, str(session.prepare), "stand-by")
     return Job(
-        command=(sys.executable, "train.py"),
+        command=command,
         folder=folder,
-        environment=_environment(session, folder),
+        environment=environment,
         output=session.output(number),
         limit_s=startup_limit_s,
         trial=Trial(rows=machine.data_folder / "train.rows", budget_s=budget_s),
+        confinement=_confinement(session, machine, folder),
+        stand_by=stand_by,
     )
 
 
-def evaluation_job(
-    session: Session,
-    machine: Machine,
-    number: int,
-    train: str,
-    run_seed: int,
-    budget_s: float,
-    limit_s: float,
-) -> Job | None:
-    """Return the job that scores an experiment's weights; none where there are none.
+def keep_compiled(session: Session, number: int) -> None:
+    """Keep for later runs what one compiled; to be called before it gets its clock and its rows."""
+    compile_cache.harvest(session, session.run_folder(number), SCRATCH, COMPILED)
 
-    Code and settings are written again: the training process could have changed its own copies.
+
+def hand_over_training(
+    session: Session, machine: Machine, number: int, train: str, run_seed: int, budget_s: float
+) -> None:
+    """Write what a training job reads."""
+    compile_cache.fill(session, scratch(session.run_folder(number)) / COMPILED)
+    _write_inputs(session.run_folder(number), machine, train, run_seed, budget_s)
+
+
+def evaluation_job(
+    session: Session, machine: Machine, number: int, limit_s: float, *, stand_by: bool = False
+) -> Job:
+    """Return the job that scores an experiment's weights.
+
+    `hand_over_evaluation` fills its folder, before the launch or, for one that stands by, before
+    it is told to go.
     """
     folder = _evaluation_folder(session, number)
-    trained = session.run_folder(number) / WEIGHTS
-    if _is_regular_file(trained):
+    if stand_by:
         _fresh_folder(folder)
-        trained.replace(folder / WEIGHTS)
-    if not _is_regular_file(folder / WEIGHTS):
-        return None
-    _write_inputs(folder, machine, train, run_seed, budget_s)
     answer = _answer_file(session, number)
-    _remove(answer)
     return Job(
         command=(
             sys.executable,
@@ -128,12 +152,33 @@ def evaluation_job(
             str(folder),
             "--out",
             str(answer),
+            *_confine_flag(session, machine, folder),
         ),
         folder=folder,
         environment=_environment(session, folder),
         output=session.experiment(number) / "evaluation.log",
         limit_s=limit_s,
+        stand_by=stand_by,
     )
+
+
+def hand_over_evaluation(
+    session: Session, machine: Machine, number: int, train: str, run_seed: int, budget_s: float
+) -> bool:
+    """Write what an evaluation reads, and return whether there are weights to score.
+
+    Code and settings are written again: the training process could have changed its own copies.
+    """
+    folder = _evaluation_folder(session, number)
+    trained = session.run_folder(number) / WEIGHTS
+    if _is_regular_file(trained):
+        _empty_folder(folder)
+        trained.replace(folder / WEIGHTS)
+    if not _is_regular_file(folder / WEIGHTS):
+        return False
+    _remove(_answer_file(session, number))
+    _write_inputs(folder, machine, train, run_seed, budget_s)
+    return True
 
 
 def read_evaluation(session: Session, number: int, ended: Ended) -> Evaluation:
@@ -173,6 +218,8 @@ def tidy(session: Session, number: int, *, keep_weights: bool) -> None:
     for path in session.run_folder(number).glob("*"):
         if path.name != session.metrics(number).name:
             _remove(path)
+    for name in (SCRATCH, *MODEL_PLACES):
+        _remove(_evaluation_folder(session, number) / name)
     if not keep_weights:
         _remove(_evaluation_folder(session, number))
 
@@ -195,6 +242,15 @@ def _fresh_folder(folder: Path) -> None:
     folder.mkdir(parents=True)
 
 
+def _empty_folder(folder: Path) -> None:
+    """Remove what is in a folder, but for what a process that works in it already may use."""
+    if not folder.is_dir() or folder.is_symlink():
+        _fresh_folder(folder)
+    for path in folder.iterdir():
+        if path.name not in (SCRATCH, *MODEL_PLACES):
+            _remove(path)
+
+
 def _remove(path: Path) -> None:
     """Remove whatever is there: a training process may have put anything in its place."""
     try:
@@ -213,16 +269,70 @@ def _write_inputs(
     trial = _TrialFile(
         data=str(machine.data_folder), device=machine.device, seed=run_seed, budget_s=budget_s
     )
-    (folder / "train.py").write_bytes(train.encode())
-    (folder / "trial.json").write_bytes(msgspec.json.encode(trial))
+    for name, content in (
+        ("train.py", train.encode()),
+        ("trial.json", msgspec.json.encode(trial)),
+    ):
+        _remove(folder / name)
+        (folder / name).write_bytes(content)
+
+
+def _confinement(session: Session, machine: Machine, folder: Path) -> Confinement:
+    """Return what a training process may reach: all but the session, the data and what we hide."""
+    return Confinement(
+        writable=(folder,),
+        hidden=(*machine.hidden, session.folder.parent, runtime_folder()),
+        readable=(session.pristine, machine.data_folder),
+        temporary=scratch(folder) / "tmp",
+    )
+
+
+def _confine_flag(session: Session, machine: Machine, folder: Path) -> tuple[str, ...]:
+    """Return how the evaluator, which is trusted, is told to confine the models that it asks."""
+    confinement = _confinement(session, machine, folder)
+    places = [folder / name for name in MODEL_PLACES]
+    flags: list[str] = []
+    for place in places:
+        temporary = place / "tmp"
+        temporary.mkdir(parents=True, exist_ok=True)
+        prefix = machine.sandbox.prefix(
+            replace(
+                confinement,
+                writable=(place,),
+                hidden=(*confinement.hidden, *(other for other in places if other != place)),
+                readable=(*confinement.readable, folder),
+                temporary=temporary,
+                shares_gpu_memory=machine.device == "cuda",
+            )
+        )
+        flags += ("--confine", json.dumps(prefix)) if prefix else ()
+    return tuple(flags)
+
+
+def scratch(folder: Path) -> Path:
+    """Return a job's place for what it need not keep, made where it is not there yet."""
+    place = folder / SCRATCH
+    for name in ("tmp", "home", "cache", COMPILED):
+        (place / name).mkdir(parents=True, exist_ok=True)
+    return place
 
 
 def _environment(session: Session, folder: Path) -> dict[str, str]:
     environment = child_environment(os.environ)
+    place = scratch(folder)
+    compiled = place / COMPILED
+    if user_packages := site.getuserbase():
+        # Python looks for them below HOME.
+        environment["PYTHONUSERBASE"] = user_packages
     threads = str(thread_count())
     environment |= {name: environment.get(name, threads) for name in THREAD_VARIABLES}
     return environment | {
         "AUTORESEARCH_RUN_DIR": str(folder),
+        "HOME": str(place / "home"),
+        "XDG_CACHE_HOME": str(place / "cache"),
+        "TORCHINDUCTOR_CACHE_DIR": str(compiled / "inductor"),
+        "TRITON_CACHE_DIR": str(compiled / "triton"),
+        "CUDA_CACHE_PATH": str(compiled / "cuda"),
         "PYTHONPATH": str(session.pristine),
         "PYTHONUNBUFFERED": "1",
         "PYTHONDONTWRITEBYTECODE": "1",

@@ -72,6 +72,8 @@ class Hardware(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     cores: int
     memory_mb: int
+    device_memory_mb: int = 0
+    """What the accelerator has of its own; 0 where it has none, or nobody asked."""
     torch: str
     python: str
     host: str
@@ -124,6 +126,8 @@ class LabStarted(Fact, frozen=True, kw_only=True, tag="lab_started"):
     hardware: Hardware
     data: DataSet
     limits: dict[str, str] = {}
+    sandbox: str = ""
+    """`bwrap`, `landlock` or `none`; empty where no lab said it."""
 
 
 class LabStopped(Fact, frozen=True, kw_only=True, tag="lab_stopped"):
@@ -151,6 +155,8 @@ class Proposed(Fact, frozen=True, kw_only=True, tag="proposed"):
     lines_added: int = 0
     lines_removed: int = 0
     usage: Usage = Usage()
+    marks: list[str] = []
+    """What in the edit deserves a person's eye, a sentence each."""
 
 
 class ProposalStarted(Fact, frozen=True, kw_only=True, tag="proposal_started"):
@@ -193,7 +199,7 @@ class Rejected(Fact, frozen=True, kw_only=True, tag="rejected"):
 
 
 class RunStarted(Fact, frozen=True, kw_only=True, tag="run_started"):
-    """A training process was launched; its clock does not run yet."""
+    """A training process was launched, or told to go; its clock does not run yet."""
 
     experiment: int
     replicate: int
@@ -220,6 +226,9 @@ class RunEnded(Fact, frozen=True, kw_only=True, tag="run_ended"):
     reason: str
     trained_s: float = 0.0
     overrun_s: float = 0.0
+    clock_ended_at: float | None = None
+    """The moment up to which its clock ran, clearing the process away comes after it; none where
+    no clock was started."""
     tokens: int = 0
     steps: int = 0
     peak_memory_mb: int = 0

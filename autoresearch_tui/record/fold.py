@@ -6,6 +6,7 @@ from autoresearch_tui.record import events
 from autoresearch_tui.record.events import AnyFact, RunOutcome, Status
 from autoresearch_tui.record.state import (
     NOTICES_KEPT,
+    OPEN_AT_MOST,
     Activity,
     Asking,
     Experiment,
@@ -96,6 +97,7 @@ def _start_lab(state: SessionState, fact: events.LabStarted) -> None:
     state.trouble = False
     # The agent of an earlier lab died with it.
     state.asking = None
+    state.clock_ended_at = None
     # Time without a lab belongs to no activity: the ledger starts anew at this fact.
     state.activity = Activity.BETWEEN
     state.activity_since = fact.at
@@ -118,7 +120,9 @@ def _propose(
         case events.Proposed():
             state.asking = None
             state.proposal_failures_in_a_row = 0
-            state.open_experiment = fact.experiment
+            # A journal that lost a verdict must not keep its experiment in flight for ever.
+            known = [number for number in state.open_experiments if number != fact.experiment]
+            state.open_experiments = [*known, fact.experiment][-OPEN_AT_MOST:]
             state.experiments[fact.experiment] = Experiment(
                 number=fact.experiment,
                 parent=fact.parent,
@@ -132,6 +136,7 @@ def _propose(
                 lines_removed=fact.lines_removed,
                 usage=fact.usage,
                 proposed_at=fact.at,
+                marks=fact.marks,
             )
 
 
@@ -177,8 +182,12 @@ def _change_experiment(
             if run := experiment.last_run:
                 run.clock_started_at = fact.at
                 run.startup_s = fact.startup_s
+                if state.clock_ended_at is not None:
+                    run.gap_s = max(0.0, fact.at - state.clock_ended_at)
         case events.RunEnded():
             _end_run(experiment, fact)
+            if (fact.clock_ended_at or 0.0) > (state.lab_started_at or 0.0):
+                state.clock_ended_at = fact.clock_ended_at
         case events.Evaluated():
             experiment.phase = Phase.EVALUATED
             experiment.valid = fact.valid
@@ -199,6 +208,7 @@ def _end_run(experiment: Experiment, fact: events.RunEnded) -> None:
         run.reason = fact.reason
         run.trained_s = fact.trained_s
         run.overrun_s = fact.overrun_s
+        run.clock_ended_at = fact.clock_ended_at
         run.tokens = fact.tokens
         run.steps = fact.steps
         run.peak_memory_mb = fact.peak_memory_mb
@@ -224,8 +234,10 @@ def _judge(state: SessionState, experiment: Experiment, fact: events.Judged) -> 
     state.status_counts[fact.status] = state.status_counts.get(fact.status, 0) + 1
     if fact.status is Status.KEEP:
         state.incumbent = experiment.number
-    if state.open_experiment == experiment.number:
-        state.open_experiment = None
+        # A proposal under way is an edit of what is no longer the incumbent.
+        state.asking = None
+    if experiment.number in state.open_experiments:
+        state.open_experiments.remove(experiment.number)
 
 
 def _account(state: SessionState, at: float) -> None:

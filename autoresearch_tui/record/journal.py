@@ -25,6 +25,10 @@ class Journal:
         """
         self._writer.write(events.encode(fact))
 
+    def is_as_left(self) -> bool:
+        """Return whether nobody else wrote to the journal or put something in its place."""
+        return self._writer.is_as_left()
+
     def close(self) -> None:
         """Close the file."""
         self._writer.close()

@@ -21,6 +21,7 @@ class LineWriter:
     def __init__(self, path: Path, *, durable: bool = False) -> None:
         """Open `path` for appending; `durable` waits for the disk after every write."""
         self._durable = durable
+        self._path = path
         self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
         self._end_torn_line()
 
@@ -29,6 +30,7 @@ class LineWriter:
         size = os.fstat(self._fd).st_size
         if size and os.pread(self._fd, 1, size - 1) != b"\n":
             os.write(self._fd, b"\n")
+        self._size = os.fstat(self._fd).st_size
 
     def write(self, *lines: bytes) -> None:
         """Append the lines.
@@ -37,7 +39,7 @@ class LineWriter:
             OSError: the disk is full or gone; nothing of the lines remains in the file.
         """
         data = memoryview(b"".join(line + b"\n" for line in lines))
-        size = os.fstat(self._fd).st_size
+        size, count = os.fstat(self._fd).st_size, len(data)
         try:
             while data:
                 data = data[os.write(self._fd, data) :]
@@ -47,6 +49,16 @@ class LineWriter:
             # Half a line would swallow the next one written after it.
             os.ftruncate(self._fd, size)
             raise
+        self._size += count
+
+    def is_as_left(self) -> bool:
+        """Return whether the file is still in its place, and as long as the last write left it."""
+        ours = os.fstat(self._fd)
+        try:
+            there = self._path.lstat()
+        except OSError:
+            return False
+        return os.path.samestat(ours, there) and ours.st_size == self._size
 
     def close(self) -> None:
         """Close the file."""

@@ -18,6 +18,8 @@ from autoresearch_tui.record.events import (
 )
 
 NOTICES_KEPT = 200
+OPEN_AT_MOST = 2
+"""The experiment in flight, and the one that is made ready behind it."""
 
 
 class Phase(StrEnum):
@@ -59,6 +61,9 @@ class Run:
     threads: int
     clock_started_at: float | None = None
     startup_s: float | None = None
+    gap_s: float | None = None
+    """From the end of the lab's last clock to the start of this one; none for its first."""
+    clock_ended_at: float | None = None
     ended_at: float | None = None
     outcome: str | None = None
     reason: str = ""
@@ -93,6 +98,8 @@ class Experiment:
     approved_by: str | None = None
     killed_by: str | None = None
     """Who asked for its run to be ended."""
+    marks: list[str] = field(default_factory=list[str])
+    """What in the edit deserves a person's eye, a sentence each."""
     runs: list[Run] = field(default_factory=list[Run])
     valid: bool | None = None
     """What the evaluator said of the last run; none before it spoke."""
@@ -159,14 +166,16 @@ class SessionState:
     experiments: dict[int, Experiment] = field(default_factory=dict[int, Experiment])
     incumbent: int | None = None
     """The kept experiment whose `train.py` the next edits start from."""
-    open_experiment: int | None = None
-    """The one experiment that is proposed and not yet judged."""
+    open_experiments: list[int] = field(default_factory=list[int])
+    """Proposed and not yet judged, oldest first: at most `OPEN_AT_MOST`."""
     asking: Asking | None = None
     steering: list[Steering] = field(default_factory=list[Steering])
     notices: list[Notice] = field(default_factory=list[Notice])
     """The latest `NOTICES_KEPT` notices."""
     status_counts: dict[Status, int] = field(default_factory=dict[Status, int])
     proposal_failures_in_a_row: int = 0
+    clock_ended_at: float | None = None
+    """When the last clock under this lab ended."""
     activity: Activity = Activity.OFF
     activity_since: float = 0.0
     ledger_s: dict[Activity, float] = field(default_factory=dict[Activity, float])
@@ -196,8 +205,23 @@ class SessionState:
 
     @property
     def current(self) -> Experiment | None:
-        """The experiment in flight."""
-        return None if self.open_experiment is None else self.experiments[self.open_experiment]
+        """The experiment in flight: the oldest open one."""
+        return self.experiments[self.open_experiments[0]] if self.open_experiments else None
+
+    @property
+    def ahead(self) -> Experiment | None:
+        """The experiment that is made ready while the current one is in flight."""
+        return self.experiments[self.open_experiments[1]] if self.open_experiments[1:] else None
+
+    @property
+    def waiting(self) -> Experiment | None:
+        """The experiment that waits for a person's approval; the oldest if both do."""
+        opened = (self.experiments[number] for number in self.open_experiments)
+        return next((each for each in opened if each.phase is Phase.WAITING_FOR_APPROVAL), None)
+
+    def is_stale(self, experiment: Experiment) -> bool:
+        """Return whether an edit was made to what is no longer the incumbent."""
+        return experiment.parent is not None and experiment.parent != self.incumbent
 
     @property
     def best(self) -> Experiment | None:

@@ -1,6 +1,7 @@
 """What a session came to, in a few lines of plain text."""
 
 import shutil
+import statistics
 from collections.abc import Iterator
 
 from autoresearch_tui.record.state import Activity, Experiment, SessionState
@@ -59,6 +60,8 @@ def _experiment_lines(experiment: Experiment) -> Iterator[str]:
         hoped = "" if expected is None else f" (expected {1000 * expected:+.1f})"
         yield f"change      {1000 * experiment.change:+.1f} mbpb{hoped}"
     yield f"agent       {' '.join(filter(None, (experiment.agent, experiment.model)))}"
+    for mark in experiment.marks:
+        yield f"look at     ! {mark}"
     if experiment.parent is not None:
         yield f"parent      #{experiment.parent}"
     yield f"commit      {experiment.commit}"
@@ -82,6 +85,8 @@ def _status_lines(
         yield f"            stopped last because {state.stop_reason}"
     if running and (current := state.current):
         yield f"now         #{current.number} {current.phase}: {current.title}"
+        if ahead := state.ahead:
+            yield f"next        #{ahead.number} {ahead.phase}: {ahead.title}"
     elif running and state.asking:
         yield f"now         {state.asking.agent} proposes #{state.asking.experiment}"
     yield f"agent       {' '.join(filter(None, (state.agent, state.model)))}, {state.approval}"
@@ -94,6 +99,9 @@ def _status_lines(
             if activity is not Activity.OFF
         )
         yield f"time        {duration(total)}: {spent}"
+    runs = (run for experiment in state.experiments.values() for run in experiment.runs)
+    if gaps := [run.gap_s for run in runs if run.gap_s is not None]:
+        yield f"            {statistics.median(gaps):.1f} s from clock to clock (median)"
     if not running:
         yield f"go on with  autoresearch run --tag {session.tag}"
 

@@ -127,10 +127,7 @@ class Night:
     @property
     def awaiting(self) -> Experiment | None:
         """The experiment that a living lab holds back until a person decides."""
-        current = self.state.current
-        if current is None or self.word not in (Word.YOUR_TURN, Word.STOPPING):
-            return None
-        return current if current.phase is Phase.WAITING_FOR_APPROVAL else None
+        return self.state.waiting if self.lively or self.word is Word.YOUR_TURN else None
 
     @property
     def seconds_left(self) -> float | None:

@@ -4,6 +4,7 @@ import asyncio
 import os
 import sys
 import textwrap
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -17,6 +18,7 @@ from autoresearch_tui.executors.base import (
     Ready,
     Started,
     Trial,
+    Warm,
 )
 from autoresearch_tui.executors.local import LocalExecutor, LocalJob, child_environment
 from autoresearch_tui.record.events import RunOutcome
@@ -192,6 +194,86 @@ async def test_the_process_dies_with_its_supervisor(tmp_path: Path) -> None:
     assert isinstance(ended, Ended)
     assert ended.outcome is RunOutcome.CRASH
     await asyncio.to_thread(wait_until, lambda: not processes_below(tmp_path), "its end")
+
+
+STAND_BY = """
+import os, socket, sys, time
+standing_by = socket.socket(fileno=int(os.environ["AUTORESEARCH_STANDBY_FD"]))
+def stand_by():
+    standing_by.sendall(b'{"kind":"warm"}\\n')
+    if not standing_by.recv(1024):
+        sys.exit(0)
+"""
+
+
+def spare(folder: Path, script: str, **options: float) -> Job:
+    return replace(job(folder, STAND_BY + script, **options), stand_by=True)
+
+
+async def test_a_spare_goes_on_when_it_is_told_and_its_limit_counts_from_there(
+    tmp_path: Path,
+) -> None:
+    script = (
+        HANDSHAKE + "time.sleep(0.8); stand_by(); print(start().decode(), flush=True); finish()"
+    )
+    running = await LocalExecutor().launch(spare(tmp_path, script, budget_s=5, limit_s=0.6))
+    events: list[JobEvent] = []
+    async for event in running.events():
+        events.append(event)
+        match event:
+            case Warm():
+                running.go()
+            case Ready():
+                assert event.startup_s < 0.8
+                running.start_clock()
+            case _:
+                pass
+    assert [type(event) for event in events] == [Warm, Started, Ready, ClockStarted, Ended]
+    ended = events[-1]
+    assert isinstance(ended, Ended)
+    assert ended.outcome is RunOutcome.TRAINED
+    assert processes_below(tmp_path) == []
+
+
+async def test_a_spare_may_be_told_to_go_before_it_is_warm(tmp_path: Path) -> None:
+    running = await LocalExecutor().launch(spare(tmp_path, "stand_by(); sys.exit(7)", limit_s=30))
+    running.go()
+    events = await events_of(running)
+    assert Started in map(type, events)
+    assert isinstance(events[-1], Ended)
+    assert events[-1].exit_code == 7
+
+
+async def test_a_spare_that_died_was_never_started(tmp_path: Path) -> None:
+    running = await LocalExecutor().launch(spare(tmp_path, "stand_by()"))
+    events = running.events()
+    warm = await anext(events)
+    assert isinstance(warm, Warm)
+    psutil.Process(warm.pid).kill()
+    await asyncio.to_thread(wait_until, lambda: not processes_below(tmp_path), "its end")
+    running.go()
+    (ended,) = [event async for event in events]
+    assert isinstance(ended, Ended)
+    assert ended.outcome is RunOutcome.CRASH
+
+
+async def test_a_spare_dies_with_the_lab(tmp_path: Path) -> None:
+    running = await LocalExecutor().launch(spare(tmp_path, "stand_by()"))
+    events = running.events()
+    assert isinstance(await anext(events), Warm)
+    running.hang_up()
+    (ended,) = [event async for event in events]
+    assert isinstance(ended, Ended)
+    assert ended.outcome is RunOutcome.INTERRUPTED
+    assert processes_below(tmp_path) == []
+
+
+async def test_who_is_ready_may_be_kept_waiting_longer_than_its_limit(tmp_path: Path) -> None:
+    script = HANDSHAKE + 'channel.sendall(b\'{"kind":"ready"}\\n\'); time.sleep(0.9); sys.exit(7)'
+    running = await LocalExecutor().launch(job(tmp_path, script, budget_s=5, limit_s=0.6))
+    ended = [event async for event in running.events()][-1]
+    assert isinstance(ended, Ended)
+    assert (ended.outcome, ended.exit_code) == (RunOutcome.CRASH, 7)
 
 
 async def test_no_key_reaches_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -59,3 +59,15 @@ def test_without_limits_there_is_no_end() -> None:
     limits = Limits(LimitSettings(), 0)
     assert limits.reached(SessionState(), 1e12) is None
     assert limits.next_at() is None
+
+
+def test_what_was_skipped_does_not_count_and_what_is_open_leaves_less_room() -> None:
+    state = SessionState(status_counts={Status.KEEP: 1, Status.SKIPPED: 2})
+    three = Limits(LimitSettings(max_experiments=3), 0)
+    assert three.reached(state, 0) is None
+    assert three.leave_room(state)
+    state.open_experiments = [3]
+    assert three.leave_room(state)
+    state.open_experiments = [3, 4]
+    assert not three.leave_room(state)
+    assert Limits(LimitSettings(), 0).leave_room(state)

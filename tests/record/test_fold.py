@@ -2,6 +2,7 @@
 
 import copy
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -106,6 +107,66 @@ def test_an_interrupted_run_is_queued_again() -> None:
     assert state.current is not None
     assert state.current.number == 1
     assert state.current.phase is Phase.QUEUED
+
+
+def ahead(at: float) -> list[AnyFact]:
+    """Return an experiment made ready behind #1, which trains until 55 and is judged at 57."""
+    return [
+        events.ProposalStarted(at=at, experiment=2, agent="tpe"),
+        proposed(at, 2, 0),
+        events.RunStarted(
+            at=56, experiment=2, replicate=0, seed=1, pid=9, threads=2, budget_s=20
+        ),
+    ]  # fmt: skip
+
+
+def test_the_current_experiment_is_the_oldest_open_one() -> None:
+    first = one_experiment(30, 1, 0, Status.DISCARD, 2.1)
+    before = [*NIGHT[:9], *first[:4]]
+    *_, ended, evaluated, judged = first
+    second = ahead(40)
+    state = fold([*before, *second[:2]])
+    assert state.current is state.experiments[1]
+    assert state.ahead is state.experiments[2]
+    assert state.activity is Activity.TRAINING
+    state = fold([*before, *second[:2], ended, second[2]])
+    assert state.activity is Activity.EVALUATING
+    state = fold([*before, *second[:2], ended, second[2], evaluated, judged])
+    assert state.current is state.experiments[2]
+    assert state.ahead is None
+    assert state.activity is Activity.STARTING
+    assert sum(state.ledger_at(60).values()) == 60
+
+
+def test_a_refused_experiment_leaves_the_one_in_flight_in_flight() -> None:
+    rejected = events.Rejected(at=41, experiment=2, by="me", reason="no")
+    judged = events.Judged(at=41, experiment=2, status=Status.REJECTED, reason="no", commit="j")
+    first = one_experiment(30, 1, 0, Status.DISCARD, 2.1)
+    state = fold([*NIGHT[:9], *first[:4], *ahead(40)[:2], rejected, judged])
+    assert state.current is state.experiments[1]
+    assert state.ahead is None
+
+
+def test_a_keep_makes_edits_of_the_old_incumbent_stale() -> None:
+    first = one_experiment(30, 1, 0, Status.KEEP, 1.9)
+    asked = events.ProposalStarted(at=40, experiment=2, agent="tpe")
+    state = fold([*NIGHT[:9], *first[:4], proposed(40, 2, 0), *first[4:]])
+    assert state.is_stale(state.experiments[2])
+    state = fold([*NIGHT[:9], *first[:4], asked, *first[4:]])
+    assert state.asking is None
+
+
+def test_a_gap_is_counted_between_clocks_of_one_lab() -> None:
+    def night(at: float, number: int) -> list[AnyFact]:
+        facts = one_experiment(at, number, None, Status.DISCARD, 2.0)
+        ended = facts[4]
+        assert isinstance(ended, events.RunEnded)
+        facts[4] = msgspec.structs.replace(ended, clock_ended_at=at + 24)
+        return facts
+
+    state = fold([*NIGHT[:2], *night(0, 0), *night(30, 1), lab_started(60), *night(60, 2)])
+    gaps = [experiment.runs[0].gap_s for experiment in state.experiments.values()]
+    assert gaps == [None, 30 + 5 - 24, None]
 
 
 def test_steering_goes_to_the_next_proposal_alone() -> None:

@@ -9,6 +9,7 @@ import importlib.util
 import json
 import math
 import os
+import runpy
 import socket
 import sys
 import time
@@ -71,6 +72,23 @@ def evaluate(folder: Path) -> dict[str, object]:
     return {"valid": True, "reason": None, "val_bpb": score(weights), "seconds": 0.0}
 
 
+def stand_by() -> None:
+    number = os.environ.pop("AUTORESEARCH_STANDBY_FD", None)
+    if number is None:
+        return
+    with socket.socket(fileno=int(number)) as channel:
+        channel.sendall(b'{"kind":"warm"}\n')
+        if not channel.recv(1024):
+            sys.exit(0)
+
+
+def train_after_stand_by() -> None:
+    stand_by()
+    sys.modules["prepare"] = sys.modules[__name__]
+    sys.path[0] = str(Path.cwd())
+    runpy.run_path("train.py", run_name="__main__")
+
+
 def describe(*, prepared: bool) -> dict[str, object]:
     data = {"name": "standin", "profile": "small", "fingerprint": "f00d", "folder": str(DATA)}
     return {
@@ -78,6 +96,7 @@ def describe(*, prepared: bool) -> dict[str, object]:
         "torch": "0",
         "python": "3",
         "gpu": None,
+        "gpu_memory_mb": 0,
         "cpu": "stand-in",
         "cores": 1,
         "profile": "small",
@@ -92,12 +111,16 @@ def main() -> None:
     parser.add_argument("--data")
     parser.add_argument("--profile")
     parser.add_argument("--out", type=Path)
+    parser.add_argument("--confine", action="append")
     arguments = parser.parse_args()
     rows = DATA / "train.rows"
     match arguments.command:
         case "describe":
             print(json.dumps(describe(prepared=rows.exists())))
+        case "stand-by":
+            train_after_stand_by()
         case "evaluate":
+            stand_by()
             arguments.out.write_text(json.dumps(evaluate(arguments.folder)))
         case _:
             DATA.mkdir(exist_ok=True)

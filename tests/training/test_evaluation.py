@@ -334,14 +334,15 @@ def test_the_scorer_is_out_of_reach(make_run: MakeRun, data: Path) -> None:
 def test_the_model_runs_behind_the_command_prefix(make_run: MakeRun, tmp_path: Path) -> None:
     note = f"import os, sys; open({str(tmp_path / 'seen')!r}, 'a').write(sys.argv[3] + chr(10)); "
     prefix = [sys.executable, "-c", note + "os.execv(sys.argv[1], sys.argv[1:])"]
-    answer = evaluated(make_run(bigram(HONEST)), "--confine", json.dumps(prefix))
+    confine = ["--confine", json.dumps(prefix)]
+    answer = evaluated(make_run(bigram(HONEST)), *confine, *confine)
     assert answer["valid"], answer["reason"]
     assert (tmp_path / "seen").read_text() == "answer\nanswer\n"
 
 
 def test_a_sandbox_that_does_not_start_is_no_fault_of_the_run(tmp_path: Path) -> None:
     with pytest.raises(prepare.Problem, match="ended with exit code 4"):
-        prepare.evaluate(tmp_path, [sys.executable, "-c", "exit(4)"])
+        prepare.evaluate(tmp_path, 2 * [[sys.executable, "-c", "exit(4)"]])
 
 
 @pytest.mark.parametrize("words", ["[1]", "["])
@@ -388,7 +389,8 @@ def test_an_evaluator_that_stands_by_needs_its_run_only_later(
     expected = measured_here(folder, data)["val_bpb"]
     folder.rename(tmp_path / "later")
     waiting = Waiting(tmp_path, "evaluate", folder, "--out", tmp_path / "answer.json")
-    (tmp_path / "later").rename(folder)
+    for file in (tmp_path / "later").iterdir():
+        file.rename(folder / file.name)
     waiting.go()
     assert waiting.end()[0] == 0
     answer = json.loads((tmp_path / "answer.json").read_text())

@@ -39,10 +39,9 @@ def sample_rows() -> tuple[Tensor, Tensor]:
 def ask_of(logits: prepare.Logits) -> prepare.Ask:
     """What the scorer asks, answered in this process."""
 
-    def ask(inputs: Tensor, targets: Tensor) -> Callable[[], Tensor]:
+    def ask(inputs: Tensor, targets: Tensor) -> Tensor:
         pairs = zip(logits(inputs).float(), targets, strict=True)
-        nats = torch.stack([prepare.cross_entropy(*pair) for pair in pairs])
-        return lambda: nats
+        return torch.stack([prepare.cross_entropy(*pair) for pair in pairs])
 
     return ask
 

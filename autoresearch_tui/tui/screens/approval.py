@@ -15,7 +15,8 @@ from autoresearch_tui.tui.widgets.footer import Footer
 
 GRACE_S = 0.5
 """How long the prompt is deaf after it appeared, to keys that were meant for something else."""
-SUMMARY_ROWS = 6
+MARK_ROWS = 5
+"""What a question may take for marks; the sheet of the experiment has room for all."""
 
 
 class Summary(Canvas):
@@ -42,6 +43,36 @@ class Summary(Canvas):
         rows.extend(((line, ""),) for line in wrap(one_line(each.hypothesis), width))
         if len(rows) > height:
             rows[height - 1 :] = [((f"{rows[height - 1][0][0]}…", ""),)]
+        return rows
+
+
+class Marks(Canvas):
+    """What in the edit deserves an eye, right above the keys that decide; else it takes no room."""
+
+    def __init__(self, number: int) -> None:
+        """Show the marks of the experiment of this number."""
+        super().__init__()
+        self.number = number
+
+    @property
+    def marks(self) -> list[str]:
+        """The sentences to show."""
+        return self.night.state.experiments[self.number].marks
+
+    def on_mount(self) -> None:
+        """Take the room that the marks need."""
+        count = len(self.marks)
+        self.border_title = f"! Look at {'this' if count == 1 else 'these'} first"
+        self.display = count > 0
+        self.styles.height = min(count, MARK_ROWS) + 2
+
+    def draw(self, size: Size) -> list[Line]:  # noqa: ARG002
+        """Return a row a mark."""
+        rows: list[Line] = [(("! ", "warn strong"), (one_line(mark), "")) for mark in self.marks]
+        if len(rows) > MARK_ROWS:
+            hidden = len(rows) - MARK_ROWS + 1
+            told = f"! and {hidden} more: decide later, then look at the experiment"
+            rows[MARK_ROWS - 1 :] = [((told, "warn strong"),)]
         return rows
 
 
@@ -75,6 +106,7 @@ class ApprovalScreen(ModalScreen[Literal["approve", "reject", "later"]]):
         summary.border_title = "May this edit run?"
         yield summary
         yield DiffPane(2, headed=False)
+        yield Marks(self.number)
         yield Footer()
 
     def on_mount(self) -> None:

@@ -23,7 +23,7 @@ class DiffPane(Pane):
     HELP: ClassVar[str | None] = (
         "What the experiment changes in train.py, against the version that it started from: "
         "+ added, - removed. It shows the experiment in flight, or the one that the cursor of the "
-        "table is on."
+        "table is on. A line with ! names what deserves a look."
     )
 
     def __init__(self, digit: int, *, headed: bool = True) -> None:
@@ -60,6 +60,8 @@ class DiffPane(Pane):
                 why = wrap(one_line(experiment.hypothesis), width)
                 heading.extend(((line, "muted"),) for line in why)
                 heading.append(())
+            if self._headed and experiment.marks:
+                heading.append(_marked(experiment.marks))
             text = self._read[1]
             numbered = width >= NUMBERS_FROM_WIDTH
             body = diff_lines(text, numbered=numbered, brief=brief) if text else None
@@ -79,6 +81,11 @@ def _heading(experiment: Experiment, width: int) -> Line:
     if experiment.expected_change is None or width < EXPECTED_FROM_WIDTH:
         return title
     return both_ends(title, ((expected, "muted"),), width)
+
+
+def _marked(marks: list[str]) -> Line:
+    more = f" (and {len(marks) - 1} more)" if len(marks) > 1 else ""
+    return (("! ", "warn strong"), (f"{one_line(marks[0])}{more}", "warn"))
 
 
 def diff_lines(text: str, *, numbered: bool = False, brief: bool = False) -> list[Line]:

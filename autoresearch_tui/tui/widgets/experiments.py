@@ -35,8 +35,8 @@ class ExperimentsPane(Pane):
     HELP: ClassVar[str | None] = (
         "Every experiment, the newest first. val_bpb is the validation loss in bits per byte, "
         "change the difference to the version it started from in thousandths (negative is "
-        f"better). ● kept, ○ not kept, {CROSS} failed, ★ the one to beat. "
-        "Arrows choose, Enter opens, "
+        f"better). ● kept, ○ not kept, {CROSS} failed, ★ the one to beat, "
+        "! an edit to look at before its result is believed. Arrows choose, Enter opens, "
         "Home goes back to the one in flight."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -130,7 +130,7 @@ class ExperimentsPane(Pane):
         change_style = "good" if each.status is Status.KEEP else "muted"
         title_cells = _title_cells(width)
         line: Line = (
-            (f"{'★' if best else ' '}{each.number:>4} ", "good strong" if best else "muted"),
+            *_number(each, best=best),
             (pad(one_line(each.title), title_cells), "strong" if best else ""),
             (bpb(each.val_bpb).rjust(BPB_CELLS), "strong" if best else ""),
             (milli(each.change).rjust(CHANGE_CELLS), change_style),
@@ -143,6 +143,11 @@ class ExperimentsPane(Pane):
         memory = f"{run.peak_memory_mb / 1024:.1f} GiB" if run and run.peak_memory_mb else "-"
         agent = ("  " + pad(one_line(each.agent), AGENT_CELLS - 2), "muted")
         return (*line, (memory.rjust(MEMORY_CELLS), "muted"), agent)
+
+
+def _number(each: Experiment, *, best: bool) -> Line:
+    number, style = f"{'★' if best else ' '}{each.number:>4}", "good strong" if best else "muted"
+    return ((number, style), ("!", "warn strong")) if each.marks else ((f"{number} ", style),)
 
 
 def _title_cells(width: int) -> int:

@@ -17,7 +17,8 @@ class SheetPane(Pane):
     NAME: ClassVar[str] = "Experiment"
     HELP: ClassVar[str | None] = (
         "Why the experiment was made and what was expected of it, what was measured, the verdict "
-        "and its reason. Left and right step through the night, Esc goes back."
+        "and its reason. Lines with ! name what in the edit deserves a look before the result is "
+        "believed. Left and right step through the night, Esc goes back."
     )
 
     def __init__(self, digit: int) -> None:
@@ -32,6 +33,10 @@ class SheetPane(Pane):
             return [(("This experiment is in no journal.", "muted"),)]
         rows: list[Line] = [(("★ " if self._is_best(each) else "", "good"), *_title(each))]
         rows += _verdict(each, width)
+        if each.marks:
+            rows.append(())
+        for mark in each.marks:
+            rows += _marked(mark, width)
         rows.append(())
         rows += _field("expected", _change(each.expected_change), width)
         measured = "nothing" if each.val_bpb is None else f"val_bpb {bpb(each.val_bpb)}"
@@ -105,6 +110,13 @@ def _field(label: str, value: str, width: int) -> list[Line]:
     first, *rest = wrap(value, max(8, width - LABEL_CELLS))
     rows: list[Line] = [((label.ljust(LABEL_CELLS), "muted"), (first, ""))]
     rows.extend(((" " * LABEL_CELLS, ""), (line, "")) for line in rest)
+    return rows
+
+
+def _marked(mark: str, width: int) -> list[Line]:
+    first, *rest = wrap(one_line(mark), max(8, width - LABEL_CELLS))
+    rows: list[Line] = [(("! look at".ljust(LABEL_CELLS), "warn strong"), (first, "warn"))]
+    rows.extend(((" " * LABEL_CELLS, ""), (line, "warn")) for line in rest)
     return rows
 
 

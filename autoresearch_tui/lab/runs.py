@@ -1,0 +1,276 @@
+"""One job of an experiment, its training or its evaluation: launched, watched and recorded."""
+
+import time
+
+from autoresearch_tui.executors.base import (
+    ClockStarted,
+    Ended,
+    ExecutorError,
+    Job,
+    Ready,
+    RunningJob,
+    Started,
+    Warm,
+)
+from autoresearch_tui.lab import stages
+from autoresearch_tui.lab.seal import SealBroken
+from autoresearch_tui.lab.standby import Spare
+from autoresearch_tui.lab.tools import CanNotGoOn, Record, Tools
+from autoresearch_tui.record import events
+from autoresearch_tui.record.events import RunOutcome
+from autoresearch_tui.record.journal import Journal
+from autoresearch_tui.record.state import Experiment, SessionState
+
+FREE_MB_WANTED = 64.0
+
+
+def refuse_full_disk(tools: Tools) -> None:
+    """Raise `CanNotGoOn` where there is no room for another run."""
+    free_mb = stages.free_mb(tools.session)
+    if free_mb < FREE_MB_WANTED:
+        raise CanNotGoOn(
+            f"{free_mb:.0f} MiB are free on the disk of {tools.session.folder}; a run wants "
+            f"{FREE_MB_WANTED:g}. Make room, then go on with: "
+            f"autoresearch run --tag {tools.session.tag}"
+        )
+
+
+def refuse_changed_files(tools: Tools, journal: Journal) -> None:
+    """Raise `CanNotGoOn` where scores would no longer mean what they did, or facts are not ours."""
+    try:
+        tools.seal.check()
+    except SealBroken as broken:
+        raise CanNotGoOn(str(broken)) from broken
+    if not journal.is_as_left():
+        raise CanNotGoOn(
+            f"{tools.session.journal} was written to or replaced by something else than this lab. "
+            "Look at its last lines and take out what is not the lab's, or begin another session "
+            "with: autoresearch run --new"
+        )
+
+
+def record_end(tools: Tools, record: Record, experiment: Experiment, ended: Ended) -> None:
+    """Record how a run ended, whoever had it end.
+
+    Raises:
+        OSError: it can not be recorded.
+    """
+    outcome = ended.outcome
+    reason = stages.explain(ended, tools.session.output(experiment.number))
+    if experiment.killed_by:
+        outcome, reason = RunOutcome.KILLED, f"killed by {experiment.killed_by}"
+    elif outcome is RunOutcome.KILLED:
+        # Not by a person who wanted to be rid of it, so by the lab, which will run it again.
+        outcome = RunOutcome.INTERRUPTED
+    elif outcome is RunOutcome.CRASH and stages.free_mb(tools.session) < FREE_MB_WANTED:
+        outcome, reason = RunOutcome.INTERRUPTED, f"the disk is full ({reason})"
+    run = experiment.last_run
+    clock_ended_at = None
+    if run is not None and run.clock_started_at is not None and ended.trained_s:
+        clock_ended_at = run.clock_started_at + ended.trained_s
+    record(
+        events.RunEnded(
+            at=time.time(),
+            experiment=experiment.number,
+            replicate=run.replicate if run else 0,
+            outcome=outcome,
+            reason=reason,
+            trained_s=ended.trained_s,
+            overrun_s=ended.overrun_s,
+            clock_ended_at=clock_ended_at,
+            tokens=ended.tokens,
+            steps=ended.steps,
+            peak_memory_mb=ended.peak_memory_mb,
+            exit_code=ended.exit_code,
+        )
+    )
+
+
+class _Work:
+    """A job that can be told to end at any moment, also while it is being launched."""
+
+    def __init__(self, tools: Tools, record: Record, experiment: Experiment) -> None:
+        self._tools = tools
+        self._record = record
+        self._experiment = experiment
+        self._job: RunningJob | None = None
+        self._killed: str | None = None
+
+    @property
+    def number(self) -> int:
+        """The experiment that it is for."""
+        return self._experiment.number
+
+    def kill(self, reason: str) -> None:
+        """End it; unless a person killed its experiment, it is done again at its next turn."""
+        if self._killed is not None:
+            return
+        self._killed = reason
+        if self._job is not None:
+            self._job.kill(reason)
+
+    def _take_up(self, job: RunningJob) -> RunningJob:
+        self._job = job
+        if self._killed is not None:
+            job.kill(self._killed)
+        return job
+
+    async def _launch(self, job: Job) -> RunningJob:
+        try:
+            return self._take_up(await self._tools.executor.launch(job))
+        except ExecutorError as error:
+            raise CanNotGoOn(str(error)) from error
+
+    def _train_file(self) -> str:
+        return self._tools.repository.train(self._experiment.commit)
+
+
+class Training(_Work):
+    """One run, from its launch to the last of its processes."""
+
+    def __init__(
+        self, tools: Tools, record: Record, experiment: Experiment, state: SessionState
+    ) -> None:
+        super().__init__(tools, record, experiment)
+        outcomes = [run.outcome for run in experiment.runs]
+        self._replicate = len([each for each in outcomes if each != RunOutcome.INTERRUPTED])
+        self._seed = stages.seed(state.session_id, experiment.number, self._replicate)
+        self._is_ready = False
+        self.may_have_clock = False
+        """Whether it was granted its clock, which it gets as soon as it asks for it."""
+
+    def grant_clock(self) -> None:
+        """Let its clock start once it is ready."""
+        self.may_have_clock = True
+        if self._is_ready and self._job is not None:
+            self._job.start_clock()
+
+    async def see_through(self, spare: Spare | None) -> None:
+        """Run it, in a process that stands by where one lives, and record what happens.
+
+        Raises:
+            CanNotGoOn: no process can be started.
+            OSError: a fact can not be recorded.
+        """
+        tools, train = self._tools, self._train_file()
+        inputs = (tools.session, tools.machine, self.number, train, self._seed, tools.budget_s)
+        standing_by = None if spare is None else await spare
+        if standing_by is not None:
+            self._take_up(standing_by)
+            try:
+                stages.hand_over_training(*inputs)
+                standing_by.go()
+            except OSError:
+                standing_by.kill("its folder is gone")
+            if await self._watch(standing_by, is_spare=True):
+                return
+        if self._killed is not None:
+            return
+        limit_s = tools.settings.run.startup_limit_s
+        job = stages.training_job(
+            tools.session, tools.machine, self.number, tools.budget_s, limit_s
+        )
+        stages.hand_over_training(*inputs)
+        await self._watch(await self._launch(job), is_spare=False)
+
+    async def _watch(self, job: RunningJob, *, is_spare: bool) -> bool:
+        """Record what happens; return whether it happened to a run, and not to a mere spare."""
+        is_run = not is_spare
+        async for event in job.events():
+            match event:
+                case Warm():
+                    pass
+                case Started():
+                    is_run = True
+                    self._record(self._started(event.pid))
+                case Ready():
+                    stages.keep_compiled(self._tools.session, self.number)
+                    self._is_ready = True
+                    if self.may_have_clock:
+                        job.start_clock()
+                case ClockStarted():
+                    self._record(
+                        events.ClockStarted(
+                            at=time.time(),
+                            experiment=self.number,
+                            replicate=self._replicate,
+                            startup_s=event.startup_s,
+                        )
+                    )
+                case Ended():
+                    if is_run:
+                        record_end(self._tools, self._record, self._experiment, event)
+        return is_run
+
+    def _started(self, pid: int) -> events.RunStarted:
+        return events.RunStarted(
+            at=time.time(),
+            experiment=self.number,
+            replicate=self._replicate,
+            seed=self._seed,
+            pid=pid,
+            threads=stages.thread_count(),
+            budget_s=self._tools.budget_s,
+        )
+
+
+class Evaluating(_Work):
+    """The scoring of a run's weights."""
+
+    async def see_through(self, spare: Spare | None) -> None:
+        """Score the weights and record the result; one that is killed records nothing.
+
+        Raises:
+            CanNotGoOn: no process can be started.
+            OSError: the result can not be recorded.
+        """
+        tools, run = self._tools, self._experiment.last_run
+        assert run is not None
+        if not stages.hand_over_evaluation(
+            tools.session, tools.machine, self.number, self._train_file(), run.seed, run.budget_s
+        ):
+            reason = "it finished without saving weights"
+            self._evaluated(stages.Evaluation(valid=False, reason=reason), 0.0)
+            return
+        ended = None
+        started = time.monotonic()
+        standing_by = None if spare is None else await spare
+        if standing_by is not None:
+            self._take_up(standing_by).go()
+            ended = await self._watch(standing_by, is_spare=True)
+        if ended is None and self._killed is None:
+            limit_s = tools.settings.run.evaluation_limit_s
+            job = stages.evaluation_job(tools.session, tools.machine, self.number, limit_s)
+            ended = await self._watch(await self._launch(job), is_spare=False)
+        if ended is None or ended.outcome in (RunOutcome.KILLED, RunOutcome.INTERRUPTED):
+            # A killed experiment is ended by the lab; else the evaluation is made again.
+            return
+        found = stages.read_evaluation(tools.session, self.number, ended)
+        self._evaluated(found, time.monotonic() - started)
+
+    async def _watch(self, job: RunningJob, *, is_spare: bool) -> Ended | None:
+        """Return how the evaluation ended; none where a spare died before it was one."""
+        is_evaluation, ended = not is_spare, None
+        async for event in job.events():
+            match event:
+                case Started():
+                    is_evaluation = True
+                case Ended() if is_evaluation:
+                    ended = event
+                case _:
+                    pass
+        return ended
+
+    def _evaluated(self, found: stages.Evaluation, seconds: float) -> None:
+        run = self._experiment.last_run
+        self._record(
+            events.Evaluated(
+                at=time.time(),
+                experiment=self.number,
+                replicate=run.replicate if run else 0,
+                valid=found.valid,
+                reason=found.reason,
+                val_bpb=found.val_bpb,
+                seconds=seconds,
+            )
+        )

@@ -1,0 +1,116 @@
+"""What a verdict changes: objects first, then the fact, then references, files and the table.
+
+An end at any moment in between is mended by `reconcile`.
+"""
+
+import time
+
+from autoresearch_tui.executors.base import Ended
+from autoresearch_tui.lab import notebook, stages
+from autoresearch_tui.lab.judge import Verdict
+from autoresearch_tui.lab.runs import record_end
+from autoresearch_tui.lab.tools import Record, Tools
+from autoresearch_tui.record import events
+from autoresearch_tui.record.events import Level, RunOutcome, Status
+from autoresearch_tui.record.state import Experiment, Phase, SessionState
+
+INTERRUPTED_BY_LAB = "the lab ended while it ran"
+INTERRUPTED_AHEAD = "the lab ended while it started up"
+LAB_DEATHS_ALLOWED = 3
+"""How often a lab may die during runs of one experiment before that is taken for its doing."""
+
+
+class Verdicts:
+    """Keeps git, the journal and the session's folder in agreement."""
+
+    def __init__(self, tools: Tools, state: SessionState, record: Record) -> None:
+        self._tools = tools
+        self._state = state
+        self._record = record
+        self._branch_stays = False
+
+    def reconcile(self) -> None:
+        """Make them agree again after an end at any moment.
+
+        A fact may be on the disk whose references were not moved yet; and runs that were in
+        flight are gone.
+
+        Raises:
+            OSError: the disk is full or gone.
+            RepositoryError: the session's branch is not where it was left.
+        """
+        repository = self._tools.repository
+        repository.clear_stale_locks()
+        for experiment in self._state.experiments.values():
+            repository.reference_experiment(experiment.number, experiment.commit)
+        self._move_branch()
+        for number in self._state.open_experiments:
+            experiment = self._state.experiments[number]
+            if experiment.phase in (Phase.STARTING, Phase.TRAINING):
+                ended = self._what_a_dead_lab_left(experiment)
+                record_end(self._tools, self._record, experiment, ended)
+        notebook.write_results(self._tools.session.results, self._state)
+
+    def _what_a_dead_lab_left(self, experiment: Experiment) -> Ended:
+        if experiment is not self._state.current:
+            # Whatever the lab died of, another experiment was in flight.
+            return Ended(outcome=RunOutcome.INTERRUPTED, reason=INTERRUPTED_AHEAD)
+        deaths = sum(run.reason == INTERRUPTED_BY_LAB for run in experiment.runs)
+        if deaths + 1 >= LAB_DEATHS_ALLOWED:
+            reason = f"the lab died {deaths + 1} times while it ran"
+            return Ended(outcome=RunOutcome.CRASH, reason=reason)
+        return Ended(outcome=RunOutcome.INTERRUPTED, reason=INTERRUPTED_BY_LAB)
+
+    def pass_on(self, experiment: Experiment, verdict: Verdict) -> None:
+        """Record a verdict, and do what follows from it.
+
+        Raises:
+            OSError: the disk is full or gone.
+            RepositoryError: the session's branch is not where it was left.
+        """
+        state, repository, number = self._state, self._tools.repository, experiment.number
+        incumbent = state.best
+        parent = state.base_commit
+        if experiment.parent is not None:
+            parent = state.experiments[experiment.parent].commit
+        commit = repository.store(
+            repository.train(experiment.commit),
+            parent,
+            notebook.verdict_message(state, experiment, verdict),
+            experiment.agent,
+        )
+        self._record(
+            events.Judged(
+                at=time.time(),
+                experiment=number,
+                status=verdict.status,
+                reason=verdict.reason,
+                commit=commit,
+                val_bpb=verdict.val_bpb,
+                change=verdict.change,
+            )
+        )
+        repository.reference_experiment(number, commit)
+        kept = verdict.status is Status.KEEP
+        stages.tidy(self._tools.session, number, keep_weights=kept)
+        if kept:
+            self._move_branch()
+            if incumbent is not None:
+                stages.tidy(self._tools.session, incumbent.number, keep_weights=False)
+        notebook.write_results(self._tools.session.results, state)
+
+    def _move_branch(self) -> None:
+        """Have the branch follow the incumbent."""
+        best = self._state.best
+        if best is None:
+            return
+        kept = [e.commit for e in self._state.experiments.values() if e.status is Status.KEEP]
+        there = self._tools.repository.move_branch(kept[:-1], best.commit)
+        if not there and not self._branch_stays:
+            branch = self._tools.repository.branch
+            text = (
+                f"{branch} is checked out, so that it can not follow the keeps. It will at the "
+                "first keep after another branch is checked out."
+            )
+            self._record(events.Notice(at=time.time(), level=Level.WARNING, text=text))
+        self._branch_stays = not there
