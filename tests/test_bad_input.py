@@ -140,7 +140,7 @@ def test_a_full_disk_stops_the_lab_and_loses_nothing(workshop: Workshop) -> None
         check=False,
     )
     assert done.returncode == 1
-    assert "Make room on the disk" in done.stderr
+    assert "Make room on the disk" in done.stdout + done.stderr, done.stdout + done.stderr
     after = session.journal.read_bytes()
     assert after.startswith(before)
     assert after.endswith(b"\n")

@@ -354,13 +354,15 @@ class Supervisor:
         except OSError as error:
             self._end("crash", f"the training rows can not be read: {error}")
             return
+        # Before the run can know of it: being kept waiting must not lengthen a budget.
+        now = time.monotonic()
         try:
             socket.send_fds(channel.socket, [b'{"kind":"start"}\n'], [rows])
         except OSError:
             return  # It ended while it waited, which the next look at it shows.
         finally:
             os.close(rows)
-        self.clock_started = time.monotonic()
+        self.clock_started = now
         self.deadline = self.clock_started + self.trial["budget_s"] + FINISH_GRACE_S
         tell(event="clock_started", startup_s=self.clock_started - self.started)
 

@@ -74,7 +74,8 @@ def main() -> int:
     except OSError as error:
         sentence = _disk_sentence(folder, error)
         _answer_launcher(ok=False, detail=sentence)
-        log.exception("%s", sentence)
+        log.exception("a file could not be written")
+        log.error("%s", sentence)  # noqa: TRY400 - the log's end is what a viewer shows
         return 1
 
 
@@ -146,7 +147,8 @@ async def _run_to_the_end(lab: Lab, folder: Session) -> int:
         return 1
     except OSError as error:
         sentence = _disk_sentence(folder, error)
-        log.exception("%s", sentence)
+        log.exception("a file could not be written")
+        log.error("%s", sentence)  # noqa: TRY400 - the log's end is what a viewer shows
         with contextlib.suppress(OSError):
             lab.record(events.LabStopped(at=time.time(), reason=sentence, trouble=True))
             folder.lab_file.unlink(missing_ok=True)

@@ -27,7 +27,6 @@ UNDER_LANDLOCK = (
 )
 """Those that are run in the weaker sandbox as well."""
 WITHOUT_SANDBOX = (
-    "forges_the_verdict",
     "trains_on_validation_rows",
     "validation_rows_by_heart",
     "weights_of_the_incumbent",

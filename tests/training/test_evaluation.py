@@ -265,7 +265,7 @@ def test_scripts_and_weights_that_do_not_fit_are_invalid(make_run: MakeRun) -> N
 HOSTILE = {
     "it stops": ("os._exit(3)", "ended with exit code 3 before it had answered"),
     "it is killed": ("os.kill(os.getpid(), signal.SIGKILL)", "ended by signal 9"),
-    "it says nothing": ("time.sleep(600)", "no answer for 2 s"),
+    "it says nothing": ("time.sleep(600)", "no answer for 8 s"),
     "it says too early that it answered": ("tell(b'ok\\n' * 9); time.sleep(600)", "not finite"),
     "it babbles": ("tell(b'x' * 10**5)", "is no answer"),
     "it hangs up": ("tell(None); time.sleep(600)", "hung up before it had answered"),
@@ -297,7 +297,7 @@ def test_a_model_that_does_not_answer_is_invalid(
 ) -> None:
     forward, reason = HOSTILE[way]
     folder = make_run(TELL + bigram(forward + "; return self.table(tokens)"))
-    monkeypatch.setattr(prepare, "ANSWER_S", 2.0 if "sleep" in forward else 60.0)
+    monkeypatch.setattr(prepare, "ANSWER_S", 8.0 if "sleep" in forward else 60.0)
     answer = prepare.evaluate(folder)
     assert not answer["valid"]
     assert re.search(reason, answer["reason"]), answer["reason"]

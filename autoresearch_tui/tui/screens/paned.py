@@ -4,6 +4,7 @@ from typing import ClassVar
 
 from textual import events
 from textual.binding import Binding, BindingType
+from textual.geometry import Size
 from textual.screen import Screen
 from textual.widgets import Static
 
@@ -55,8 +56,11 @@ class PanedScreen(Screen[None]):
         return Static(sentence, id="too-small")
 
     def on_resize(self, event: events.Resize) -> None:
-        """Choose the layout for the size."""
-        width, height = event.size
+        """Follow the terminal's size."""
+        self._choose_layout(event.size)
+
+    def _choose_layout(self, size: Size) -> None:
+        width, height = size
         small = width < MIN_WIDTH or height < MIN_HEIGHT
         self.set_class(small, "-too-small")
         self.set_class(width >= BOXED_FROM[0] and height >= BOXED_FROM[1], "-boxed")
@@ -64,6 +68,8 @@ class PanedScreen(Screen[None]):
 
     def on_mount(self) -> None:
         """Show what is known."""
+        # On a busy machine the first size can be known before there is a screen to tell of it.
+        self._choose_layout(self.app.size)
         self.show_night()
 
     def on_screen_resume(self) -> None:
