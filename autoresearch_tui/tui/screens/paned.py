@@ -69,7 +69,7 @@ class PanedScreen(Screen[None]):
     def on_mount(self) -> None:
         """Show what is known."""
         # On a busy machine the first size can be known before there is a screen to tell of it.
-        self._choose_layout(self.app.size)
+        self._choose_layout(self.app.size)  # pyright: ignore[reportUnknownMemberType]
         self.show_night()
 
     def on_screen_resume(self) -> None:
