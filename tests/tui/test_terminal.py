@@ -34,8 +34,11 @@ class Terminal:
     def __init__(self, made: MadeNight, columns: int, lines: int) -> None:
         self.screen = pyte.Screen(columns, lines)
         self._stream = pyte.ByteStream(self.screen)
+        # The size is the terminal's, whatever these say.
         environment = {
-            name: value for name, value in os.environ.items() if not name.startswith("TEXTUAL")
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith("TEXTUAL") and name not in ("COLUMNS", "LINES")
         }
         environment |= {"TERM": "xterm-256color", "PYTHONPATH": str(ROOT), "SSH_TTY": "/dev/pts/9"}
         environment["PYTHONUTF8"] = "1"
