@@ -96,11 +96,8 @@ DEFAULT_SEED = 1337  # of a run on its own
 BUDGET_S = {"cuda": 300.0, "mps": 20.0, "cpu": 20.0}  # of a run on its own
 EVALUATION_TOKENS = {"cuda": 32_768, "mps": 4_096, "cpu": 1_024}  # tokens a forward pass
 PROBE_ROWS = 64  # validation rows asked for again; twice as many are given another ending
-NOISE_LIMIT_NATS = {
-    "cuda": 0.005,
-    "mps": 0.02,
-    "cpu": 0.002,
-}  # a row asked for again may move so far
+# A row asked for again may move so far on average; bfloat16 on a GPU need not repeat to the bit.
+NOISE_LIMIT_NATS = {"cuda": 0.005, "mps": 0.02, "cpu": 0.002}
 LEAK_LIMIT_NATS = 0.001  # a changed future may move earlier positions by this, above measured noise
 MOVE_LIMIT_NATS = 0.25  # a single score's move counts for no more, so that rare ones hide nothing
 ANSWER_S = 120.0  # for loading a model, and for each batch of logits
@@ -1662,7 +1659,7 @@ def batch_rows(device: str, meta: Meta) -> int:
     """
     tokens = EVALUATION_TOKENS[device]
     if device == "cuda":
-        # Two models and their scorer hold some 16 copies of a batch's float32 logits at once, and
+        # A model and its scorer hold fewer than 16 copies of a batch's float32 logits at once, and
         # a training process may hold its memory still.
         tokens = min(tokens, torch.cuda.mem_get_info()[0] // (16 * 4 * meta.vocab_size))
     return max(1, min(tokens // meta.row_length, meta.val_rows // 8))

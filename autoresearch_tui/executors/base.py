@@ -37,7 +37,6 @@ class Confinement:
     """What stays readable although it lies in something hidden."""
     temporary: Path | None = None
     """A folder of the job's own that `TMPDIR` leads to."""
-    network: bool = False
     shares_gpu_memory: bool = False
     """Opens GPU memory of a process outside, for which CUDA wants common process numbers."""
 

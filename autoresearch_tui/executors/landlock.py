@@ -3,8 +3,8 @@
     python -I landlock.py RULES -- COMMAND...
 
 RULES is a JSON object: `hidden`, `readable`, `writable` and `gpus` (devices) are lists of paths
-without links, `temporary` the folder that `TMPDIR` is to lead to (or null), `network` whether TCP
-stays. Run by path in an interpreter of its own, with the standard library alone.
+without links, `temporary` the folder that `TMPDIR` is to lead to (or null). Run by path in an
+interpreter of its own, with the standard library alone.
 
 Landlock can only allow, and what is allowed below a folder can not be taken back further down. So
 what is hidden is left out by allowing all that lies beside the way to it.
@@ -53,7 +53,7 @@ def version() -> int:
 
 
 def restrict(
-    *, hidden: list[str], readable: list[str], writable: list[str], gpus: list[str], network: bool
+    *, hidden: list[str], readable: list[str], writable: list[str], gpus: list[str]
 ) -> None:
     """Give up, for this process and all that it starts, what the rules do not allow.
 
@@ -62,7 +62,7 @@ def restrict(
     """
     abi = version()
     handled = WRITE & ~sum(right for since, right in RIGHTS_SINCE if abi < since)
-    tcp = TCP if abi >= TCP_SINCE and not network else 0
+    tcp = TCP if abi >= TCP_SINCE else 0
     scopes = ABSTRACT_SOCKETS_AND_SIGNALS if abi >= SCOPES_SINCE else 0
     attributes = struct.pack("QQQ", handled, tcp, scopes)
     known_bytes = 24 if abi >= SCOPES_SINCE else 16 if abi >= TCP_SINCE else 8

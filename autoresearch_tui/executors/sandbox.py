@@ -194,9 +194,7 @@ def _bwrap(confinement: Confinement) -> Iterator[str]:
     # A signal for the run's process group must not end bwrap, which would kill the run with it.
     yield from (_program("env"), "--ignore-signal=TERM", _program("bwrap"), "--die-with-parent")
     # Whoever starts a night as root must not give that power to the runs.
-    yield from ("--cap-drop", "ALL", "--unshare-uts", "--unshare-cgroup-try")
-    if not confinement.network:
-        yield "--unshare-net"
+    yield from ("--cap-drop", "ALL", "--unshare-uts", "--unshare-cgroup-try", "--unshare-net")
     yield from ("--ro-bind", "/", "/", "--dev", "/dev")
     for device in gpus():
         yield from ("--dev-bind-try", str(device), str(device))
@@ -265,6 +263,5 @@ def _landlock(confinement: Confinement) -> Iterator[str]:
         "writable": [str(path) for path in accesses if accesses[path] is _Access.WRITABLE],
         "gpus": [str(device) for device in gpus()],
         "temporary": None if temporary is None else str(_real(temporary)),
-        "network": confinement.network,
     }
     yield from (sys.executable, "-I", str(Path(landlock.__file__)), json.dumps(rules), "--")
