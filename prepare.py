@@ -799,6 +799,7 @@ def row_length() -> int:
 # ------------------------------------------------------------------------------------------------
 # The trial: what training gets. Under a lab it speaks with the run's supervisor over a socket:
 #
+#     trial:      {"kind": "opened"}: from here the script builds, compiles and warms up
 #     trial:      {"kind": "ready"}
 #     supervisor: {"kind": "start"}, with a read-only file descriptor of train.rows: the clock runs
 #     trial:      {"kind": "finished", "tokens": N, "steps": N}, once the weights are on disk
@@ -1089,6 +1090,8 @@ def open_trial() -> Trial:
     """The trial of this process: the lab's, where there is one, else a new folder under runs/."""
     if folder := os.environ.get("AUTORESEARCH_RUN_DIR"):
         channel = socket.socket(fileno=int(os.environ["AUTORESEARCH_TRIAL_FD"]))
+        with contextlib.suppress(OSError):  # a supervisor that is gone is noticed at the start
+            channel.sendall(b'{"kind":"opened"}\n')
         trial = Trial(Path(folder), run_settings(), channel)
     else:
         use_run(standalone_settings())

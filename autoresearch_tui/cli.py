@@ -14,7 +14,7 @@ from typing import NoReturn, TextIO
 from autoresearch_tui import __version__, headless, settings
 from autoresearch_tui import session as sessions
 from autoresearch_tui.control import client, messages
-from autoresearch_tui.record.events import ApprovalMode
+from autoresearch_tui.record.events import Absence, ApprovalMode
 from autoresearch_tui.record.fold import fold
 from autoresearch_tui.record.journal import JournalReader
 from autoresearch_tui.report import summary
@@ -35,7 +35,11 @@ FLAG_SETTINGS = {
     "base_url": ("agent", "base_url"),
     "approval": ("approval", "mode"),
     "max_experiments": ("limits", "max_experiments"),
+    "timeout": ("approval", "timeout_s"),
+    "then": ("approval", "then"),
     "max_hours": ("limits", "max_hours"),
+    "max_cost": ("limits", "max_cost"),
+    "target_bpb": ("limits", "target_bpb"),
     "until": ("limits", "until"),
 }
 """Which setting each flag of `run` stands for."""
@@ -114,13 +118,30 @@ def _add_run_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--ascii", action="store_true", help="draw with ASCII characters alone")
     _add_agent_flags(parser)
     parser.add_argument("--approval", choices=[*ApprovalMode], help="ask before each run, or not")
+    parser.add_argument(
+        "--timeout", type=duration_s, metavar="T", help="asking: how long to wait (90s, 10m, 1h)"
+    )
+    parser.add_argument("--then", choices=[*Absence], help="asking: what happens after that")
     parser.add_argument("--budget", type=float, metavar="S", help="seconds of training each")
     parser.add_argument("--device", choices=["cpu", "mps", "cuda"])
     _add_sandbox_flag(parser)
     parser.add_argument("--max-experiments", type=int, metavar="N", help="of the whole session")
     parser.add_argument("--max-hours", type=float, metavar="H")
     parser.add_argument("--until", metavar="HH:MM", help="local time of day")
+    parser.add_argument("--max-cost", type=float, metavar="USD", help="of all proposals")
+    parser.add_argument("--target-bpb", type=float, metavar="BPB", help="good enough")
     _add_data_flags(parser)
+
+
+def duration_s(text: str) -> float:
+    """Return the seconds of `90`, `90s`, `10m` or `1.5h`."""
+    factor = {"s": 1.0, "m": 60.0, "h": 3600.0}.get(text[-1:], 0.0)
+    try:
+        return float(text[:-1]) * factor if factor else float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no span of time; give one such as 90s, 10m or 1h"
+        ) from None
 
 
 def _add_agent_flags(parser: argparse.ArgumentParser) -> None:
@@ -159,10 +180,12 @@ def _run(arguments: argparse.Namespace) -> int:
         _need_terminal()
     session = launcher.choose_session(repository, arguments.tag, new=arguments.new)
     chosen = settings.load(repository, os.environ, _flags(arguments), session.settings)
-    if arguments.headless and chosen.approval.mode is ApprovalMode.ASK:
+    asks = chosen.approval.mode is ApprovalMode.ASK and chosen.approval.then is None
+    if arguments.headless and asks:
         raise SettingsError(
-            "Nobody is there to approve in a headless run: give --approval auto, "
-            "or start with --detach and approve from another shell."
+            "Nobody is there to approve in a headless run: give --approval auto, or a policy for "
+            "absence (--timeout 10m --then approve), or start with --detach and approve from "
+            "another shell."
         )
     alive = sessions.lab_life(session) in (LabLife.ALIVE, LabLife.SILENT)
     if alive and on_screen:

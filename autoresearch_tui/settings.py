@@ -15,11 +15,13 @@ from typing import Any, Literal, cast
 import msgspec
 import tomli_w
 
-from autoresearch_tui.record.events import ApprovalMode
+from autoresearch_tui.record.events import Absence, ApprovalMode, Direction
 
 FILE_NAME = "autoresearch.toml"
 ENVIRONMENT_PREFIX = "AUTORESEARCH"
-KEPT_SECTIONS = ("run", "data", "agent", "approval")
+KEPT_SECTIONS = ("run", "data", "agent", "approval", "prices", "notify", "watchdog", "retention")
+ALIASES = {("run", "budget"): "budget_s"}
+"""Keys that people write for another one."""
 
 Device = Literal["cuda", "mps", "cpu"]
 Profile = Literal["small", "full"]
@@ -40,8 +42,19 @@ class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 class RunSettings(_Section, frozen=True, kw_only=True):
     """How an experiment is trained."""
 
+    command: str | None = None
+    """What trains, where the repository's own way is used (`uv run train.py`): it prints its
+    metric, and is believed. None for a `train.py` that keeps docs/contract.md."""
+    metric: str = "val_bpb"
+    """The word before the number that such a command prints."""
+    direction: Direction = Direction.LOWER
+    """Which way that number gets better."""
+    edit: str = "train.py"
+    """The file that agents edit, relative to the folder of `autoresearch.toml`."""
     budget_s: float | None = None
-    """Seconds of training an experiment; 300 on CUDA, else 20."""
+    """Seconds of training an experiment; 300 on CUDA, else 20. Also written `budget`."""
+    limit_s: float | None = None
+    """How long a `command` may take in all; twice the budget and a minute."""
     device: Device | None = None
     """`cuda`, `mps` or `cpu`; the best that there is."""
     startup_limit_s: float = 600.0
@@ -84,6 +97,10 @@ class ApprovalSettings(_Section, frozen=True, kw_only=True):
     """Whether a person lets each edit run."""
 
     mode: ApprovalMode = ApprovalMode.AUTO
+    timeout_s: float | None = None
+    """How long an edit waits for a person; for ever."""
+    then: Absence | None = None
+    """What becomes of it then: `approve` or `reject`."""
 
 
 class LimitSettings(_Section, frozen=True, kw_only=True):
@@ -95,6 +112,44 @@ class LimitSettings(_Section, frozen=True, kw_only=True):
     """Hours since this start of the lab."""
     until: str | None = None
     """A time of day, `07:00`, local time."""
+    max_cost: float | None = None
+    """US dollars that the proposals of the whole session may cost."""
+    target_bpb: float | None = None
+    """A metric that is good enough."""
+
+
+class Price(_Section, frozen=True, kw_only=True):
+    """What a model costs, in US dollars a million tokens."""
+
+    input: float
+    output: float
+    cache_read: float = 0.0
+    cache_write: float = 0.0
+
+
+class NotifySettings(_Section, frozen=True, kw_only=True):
+    """Who is told of what matters, beside those who watch."""
+
+    desktop: bool = False
+    """The desktop's own notifications, where the lab runs on one."""
+    urls: list[str] = []
+    """Services as apprise names them; wants `pip install autoresearch-tui[notify]`."""
+
+
+class WatchdogSettings(_Section, frozen=True, kw_only=True):
+    """When the lab helps itself, whatever the agent thinks."""
+
+    crashes: int = 10
+    """Experiments in a row without a result before the session pauses."""
+    repeats: int = 5
+    """Proposals in a row that were tried before, before the agent's place is taken."""
+
+
+class RetentionSettings(_Section, frozen=True, kw_only=True):
+    """What `autoresearch gc` frees; facts and diffs are never dropped."""
+
+    outputs_days: float = 30.0
+    """How long outputs and step losses of what was not kept are kept."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -105,6 +160,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     agent: AgentSettings = AgentSettings()
     approval: ApprovalSettings = ApprovalSettings()
     limits: LimitSettings = LimitSettings()
+    prices: dict[str, Price] = {}
+    """By a model's name, or by how it begins; over the built-in table."""
+    notify: NotifySettings = NotifySettings()
+    watchdog: WatchdogSettings = WatchdogSettings()
+    retention: RetentionSettings = RetentionSettings()
 
 
 def load(
@@ -127,6 +187,7 @@ def load(
         ("the environment", _environment_layer(environ)),
         ("the command line", flags),
     ):
+        _rename_aliases(layer)
         _check(source, layer)
         for section, values in layer.items():
             merged.setdefault(section, {}).update(values)
@@ -147,11 +208,21 @@ def write(path: Path, settings: Settings) -> None:
 
 
 def _fields(section: str) -> dict[str, Any]:
-    return {field.name: field.type for field in msgspec.structs.fields(_sections()[section])}
+    kind = _sections()[section]
+    return {field.name: field.type for field in msgspec.structs.fields(kind)}
 
 
 def _sections() -> dict[str, Any]:
-    return {field.name: field.type for field in msgspec.structs.fields(Settings)}
+    """Return the tables of fixed keys; the price table's keys are models."""
+    kinds = {field.name: field.type for field in msgspec.structs.fields(Settings)}
+    return {name: kind for name, kind in kinds.items() if name != "prices"}
+
+
+def _rename_aliases(layer: Layer) -> None:
+    for (section, alias), key in ALIASES.items():
+        values = layer.get(section)
+        if isinstance(values, dict) and alias in values:
+            cast("Layer", values)[key] = cast("Layer", values).pop(alias)
 
 
 def _file_layer(path: Path) -> Layer:
@@ -185,6 +256,8 @@ def _keys() -> Iterator[tuple[str, str, Any]]:
 
 def _check(source: str, layer: Layer) -> None:
     for section, values in layer.items():
+        if section == "prices":
+            continue
         if section not in _sections():
             raise SettingsError(
                 f"{source} has an unknown section [{section}]{_nearest(section, _sections())}."
@@ -210,10 +283,20 @@ def _check_sense(settings: Settings) -> None:
         "agent.max_output_tokens": settings.agent.max_output_tokens,
         "limits.max_experiments": settings.limits.max_experiments,
         "limits.max_hours": settings.limits.max_hours,
+        "limits.max_cost": settings.limits.max_cost,
+        "run.limit_s": settings.run.limit_s,
+        "approval.timeout_s": settings.approval.timeout_s,
+        "watchdog.crashes": settings.watchdog.crashes,
+        "watchdog.repeats": settings.watchdog.repeats,
     }
     for name, value in positive.items():
         if value is not None and not 0 < value < float("inf"):
             raise SettingsError(f"{name} is {value:g}; it must be greater than zero.")
+    if (settings.approval.timeout_s is None) != (settings.approval.then is None):
+        raise SettingsError(
+            "approval.timeout_s and approval.then belong together: how long an edit waits, and "
+            "whether it is approved or rejected then."
+        )
 
 
 def _nearest(word: str, known: Mapping[str, Any]) -> str:

@@ -46,7 +46,7 @@ def test_variables_of_others_are_passed_over(tmp_path: Path) -> None:
     ("text", "words"),
     [
         ("[runn]\n", ["[runn]", "did you mean run"]),
-        ("[run]\nbudget = 3\n", ["budget", "[run]", "did you mean budget_s"]),
+        ("[run]\nbudgets = 3\n", ["budgets", "[run]", "did you mean budget_s"]),
         ('[run]\nbudget_s = "long"\n', ["Expected `float", "run.budget_s"]),
         ("[run]\nbudget_s = 0\n", ["run.budget_s", "greater than zero"]),
         ("[limits]\nmax_experiments = -1\n", ["limits.max_experiments"]),

@@ -5,7 +5,8 @@ Every command may be given twice: the second time answers `changed: false`.
 
 import msgspec
 
-LINE_LIMIT_BYTES = 64 * 1024
+LINE_LIMIT_BYTES = 4 << 20
+"""A command may carry a whole `train.py`."""
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True, tag_field="command"):
@@ -20,7 +21,9 @@ class Ping(Command, frozen=True, kw_only=True, tag="ping"):
 
 
 class Pause(Command, frozen=True, kw_only=True, tag="pause"):
-    """Start nothing new; what runs goes on to its verdict."""
+    """Start nothing new; what runs goes on to its verdict, or is ended `now` and begins anew."""
+
+    now: bool = False
 
 
 class Resume(Command, frozen=True, kw_only=True, tag="resume"):
@@ -47,6 +50,35 @@ class Kill(Command, frozen=True, kw_only=True, tag="kill"):
     experiment: int | None = None
 
 
+class Skip(Command, frozen=True, kw_only=True, tag="skip"):
+    """Pass over an experiment without a verdict; none for the one that comes next."""
+
+    experiment: int | None = None
+    reason: str = ""
+
+
+class Undo(Command, frozen=True, kw_only=True, tag="undo"):
+    """Make an earlier keep the incumbent again; none for the one before the incumbent."""
+
+    experiment: int | None = None
+    reason: str = ""
+
+
+class Promote(Command, frozen=True, kw_only=True, tag="promote"):
+    """Write a keep's file into the user's work tree; none for the incumbent's."""
+
+    experiment: int | None = None
+
+
+class Try(Command, frozen=True, kw_only=True, tag="try"):
+    """Queue a person's own edit as an experiment."""
+
+    train: str
+    """The whole file."""
+    title: str
+    hypothesis: str = ""
+
+
 class Steer(Command, frozen=True, kw_only=True, tag="steer"):
     """Give the next proposal a sentence."""
 
@@ -59,7 +91,9 @@ class Stop(Command, frozen=True, kw_only=True, tag="stop"):
     now: bool = False
 
 
-AnyCommand = Ping | Pause | Resume | Approve | Reject | Kill | Steer | Stop
+AnyCommand = (
+    Ping | Pause | Resume | Approve | Reject | Kill | Skip | Undo | Promote | Try | Steer | Stop
+)
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True):

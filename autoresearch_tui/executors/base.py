@@ -74,6 +74,10 @@ class Started(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag=
     pid: int
 
 
+class Opened(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="opened"):
+    """A trial was opened: its script builds, compiles and warms up."""
+
+
 class Ready(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="ready"):
     """A trial is set up and asks for its clock."""
 
@@ -102,7 +106,7 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="e
     peak_memory_mb: int = 0
 
 
-JobEvent = Warm | Started | Ready | ClockStarted | Ended
+JobEvent = Warm | Started | Opened | Ready | ClockStarted | Ended
 
 
 class RunningJob(Protocol):

@@ -6,7 +6,8 @@ It speaks JSON lines with whoever started it:
 
     in   the job, on the first line; then {"do": "start_clock"}, {"do": "kill", "reason": ...}, and
          {"do": "go"} to one that stands by
-    out  {"event": "started"}, {"event": "ready"}, {"event": "clock_started"}, {"event": "ended"};
+    out  {"event": "started"}, {"event": "opened"}, {"event": "ready"}, {"event": "clock_started"},
+         {"event": "ended"};
          one that stands by begins with {"event": "warm"}, and is started when it is told to go
 
 The end of its input means that the lab is gone: the tree is killed at once. The clock is kept
@@ -151,6 +152,7 @@ class Supervisor:
         self.stand_by_channel = Channel() if job.get("stand_by") else None
         self.is_warm = False
         self.was_started = False
+        self.opened = False
         self.ready = False
         self.clock_started: float | None = None
         self.lab_gone = False
@@ -333,7 +335,10 @@ class Supervisor:
         for message in self._messages(self.trial_channel):
             if not self.was_started:
                 continue
-            if message.get("kind") == "ready" and not self.ready:
+            if message.get("kind") == "opened" and not self.opened:
+                self.opened = True
+                tell(event="opened")
+            elif message.get("kind") == "ready" and not self.ready:
                 self.ready = True
                 if self.clock_started is None:
                     # Whoever asked for the clock decides how long to wait for it.

@@ -7,9 +7,7 @@ from autoresearch_tui.control import messages
 from autoresearch_tui.control.messages import AnyCommand, Reply
 from autoresearch_tui.record import events
 from autoresearch_tui.record.events import KnownFact
-from autoresearch_tui.record.state import Phase, SessionState
-
-IN_FLIGHT = (Phase.STARTING, Phase.TRAINING, Phase.EVALUATING)
+from autoresearch_tui.record.state import IN_FLIGHT, SessionState
 
 
 def answer(state: SessionState, command: AnyCommand, record: Callable[[KnownFact], None]) -> Reply:
@@ -36,6 +34,8 @@ def answer(state: SessionState, command: AnyCommand, record: Callable[[KnownFact
             return _decide(state, command, record)
         case messages.Kill():
             return _kill(state, command, record)
+        case messages.Skip() | messages.Undo() | messages.Promote() | messages.Try():
+            return _refused("this lab does not do that")
         case messages.Steer():
             text = command.text.strip()
             if not text:

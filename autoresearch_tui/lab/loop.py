@@ -394,7 +394,7 @@ class Lab:
         wanted, current, ahead = self._wanted_spares(), self.state.current, self.state.ahead
         self._spares.keep(wanted)
         training = current is not None and current.phase is Phase.TRAINING
-        if training or (ahead is not None and ahead.phase is Phase.STARTING):
+        if training or (ahead is not None and ahead.phase in (Phase.STARTING, Phase.COMPILING)):
             self._spares.launch(wanted)
 
     def _wanted_spares(self) -> set[Key]:

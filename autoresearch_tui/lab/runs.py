@@ -7,6 +7,7 @@ from autoresearch_tui.executors.base import (
     Ended,
     ExecutorError,
     Job,
+    Opened,
     Ready,
     RunningJob,
     Started,
@@ -183,6 +184,12 @@ class Training(_Work):
                 case Started():
                     is_run = True
                     self._record(self._started(event.pid))
+                case Opened():
+                    self._record(
+                        events.TrialOpened(
+                            at=time.time(), experiment=self.number, replicate=self._replicate
+                        )
+                    )
                 case Ready():
                     stages.keep_compiled(self._tools.session, self.number)
                     self._is_ready = True

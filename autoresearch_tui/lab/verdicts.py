@@ -46,7 +46,7 @@ class Verdicts:
         self._move_branch()
         for number in self._state.open_experiments:
             experiment = self._state.experiments[number]
-            if experiment.phase in (Phase.STARTING, Phase.TRAINING):
+            if experiment.phase in (Phase.STARTING, Phase.COMPILING, Phase.TRAINING):
                 ended = self._what_a_dead_lab_left(experiment)
                 record_end(self._tools, self._record, experiment, ended)
         notebook.write_results(self._tools.session.results, self._state)

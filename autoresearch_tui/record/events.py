@@ -56,6 +56,20 @@ class ApprovalMode(StrEnum):
     ASK = "ask"
 
 
+class Absence(StrEnum):
+    """What becomes of an edit that nobody decided on in time."""
+
+    APPROVE = "approve"
+    REJECT = "reject"
+
+
+class Direction(StrEnum):
+    """Which way the metric gets better."""
+
+    LOWER = "lower"
+    HIGHER = "higher"
+
+
 class Level(StrEnum):
     """How much a notice matters."""
 
@@ -95,6 +109,8 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
     output_tokens: int = 0
     cache_read_tokens: int = 0
     cache_write_tokens: int = 0
+    cost_usd: float | None = None
+    """By the session's price table; none where it has no price for the model."""
 
 
 class Fact(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind"):
@@ -128,6 +144,12 @@ class LabStarted(Fact, frozen=True, kw_only=True, tag="lab_started"):
     limits: dict[str, str] = {}
     sandbox: str = ""
     """`bwrap`, `landlock` or `none`; empty where no lab said it."""
+    metric: str = "val_bpb"
+    direction: Direction = Direction.LOWER
+    edit: str = "train.py"
+    """The file that is edited."""
+    last_beat_at: float | None = None
+    """When the heart of an earlier lab beat last that ended without a word; none of any other."""
 
 
 class LabStopped(Fact, frozen=True, kw_only=True, tag="lab_stopped"):
@@ -157,6 +179,8 @@ class Proposed(Fact, frozen=True, kw_only=True, tag="proposed"):
     usage: Usage = Usage()
     marks: list[str] = []
     """What in the edit deserves a person's eye, a sentence each."""
+    edit: int | None = None
+    """The person's queued edit that it is; none of an agent's."""
 
 
 class ProposalStarted(Fact, frozen=True, kw_only=True, tag="proposal_started"):
@@ -177,10 +201,35 @@ class ProposalFailed(Fact, frozen=True, kw_only=True, tag="proposal_failed"):
     usage: Usage = Usage()
 
 
+class Rebased(Fact, frozen=True, kw_only=True, tag="rebased"):
+    """An edit that waited was merged onto another incumbent than it was made to."""
+
+    experiment: int
+    parent: int
+    commit: str
+    lines_added: int
+    lines_removed: int
+    marks: list[str] = []
+
+
+class EditQueued(Fact, frozen=True, kw_only=True, tag="edit_queued"):
+    """A person's own edit waits for its turn; its commit is stored."""
+
+    edit: int
+    """Counts from 1."""
+    by: str
+    title: str
+    hypothesis: str
+    commit: str
+
+
 class ApprovalRequested(Fact, frozen=True, kw_only=True, tag="approval_requested"):
     """An experiment waits for a person."""
 
     experiment: int
+    decide_at: float | None = None
+    """When the policy for absence decides; none where it waits for ever."""
+    then: Absence | None = None
 
 
 class Approved(Fact, frozen=True, kw_only=True, tag="approved"):
@@ -207,6 +256,13 @@ class RunStarted(Fact, frozen=True, kw_only=True, tag="run_started"):
     pid: int
     threads: int
     budget_s: float
+
+
+class TrialOpened(Fact, frozen=True, kw_only=True, tag="trial_opened"):
+    """The training process runs its script: up to its clock it builds, compiles and warms up."""
+
+    experiment: int
+    replicate: int
 
 
 class ClockStarted(Fact, frozen=True, kw_only=True, tag="clock_started"):
@@ -270,6 +326,8 @@ class Paused(Fact, frozen=True, kw_only=True, tag="paused"):
     """Nothing new starts until the session is resumed."""
 
     by: str
+    now: bool = False
+    """Whether the run in flight was ended too, to begin anew."""
 
 
 class Resumed(Fact, frozen=True, kw_only=True, tag="resumed"):
@@ -290,6 +348,40 @@ class KillRequested(Fact, frozen=True, kw_only=True, tag="kill_requested"):
 
     experiment: int
     by: str
+
+
+class SkipRequested(Fact, frozen=True, kw_only=True, tag="skip_requested"):
+    """A person passed over an experiment that has no verdict yet."""
+
+    experiment: int
+    by: str
+    reason: str = ""
+
+
+class Undone(Fact, frozen=True, kw_only=True, tag="undone"):
+    """An earlier keep is the incumbent again."""
+
+    experiment: int
+    """The keep that is."""
+    commit: str
+    """A commit on the branch that reverts what came after it; the branch never goes back."""
+    by: str
+    reason: str = ""
+
+
+class Promoted(Fact, frozen=True, kw_only=True, tag="promoted"):
+    """A kept experiment's file was written into the user's work tree."""
+
+    experiment: int
+    path: str
+    by: str
+
+
+class BackedOff(Fact, frozen=True, kw_only=True, tag="backed_off"):
+    """Something that is needed is not there; the lab waits, and then tries again."""
+
+    reason: str
+    until: float
 
 
 class StopRequested(Fact, frozen=True, kw_only=True, tag="stop_requested"):
@@ -320,10 +412,13 @@ KnownFact = (
     | ProposalStarted
     | Proposed
     | ProposalFailed
+    | Rebased
+    | EditQueued
     | ApprovalRequested
     | Approved
     | Rejected
     | RunStarted
+    | TrialOpened
     | ClockStarted
     | RunEnded
     | Evaluated
@@ -333,6 +428,10 @@ KnownFact = (
     | Resumed
     | Steered
     | KillRequested
+    | SkipRequested
+    | Undone
+    | Promoted
+    | BackedOff
     | StopRequested
     | Notice
 )

@@ -11,10 +11,14 @@ from autoresearch_tui.record.state import (
     Asking,
     Experiment,
     Phase,
+    QueuedEdit,
     Run,
     SessionState,
     Steering,
 )
+
+OF_A_RUN = (Activity.STARTING, Activity.COMPILING, Activity.TRAINING, Activity.EVALUATING)
+FAILURES = (Status.CRASH, Status.TIMEOUT, Status.INVALID, Status.KILLED)
 
 
 def fold(facts: Iterable[AnyFact]) -> SessionState:
@@ -32,12 +36,16 @@ def apply(state: SessionState, fact: AnyFact) -> None:
     nothing but the time of the last fact.
     """
     state.facts += 1
-    state.last_fact_at = max(state.last_fact_at, fact.at)
+    current = state.current
     try:
         _change(state, fact)
     except KeyError:
         return
+    finally:
+        state.last_fact_at = max(state.last_fact_at, fact.at)
     _account(state, fact.at)
+    if isinstance(fact, events.RunEnded | events.Judged):
+        _settle(state, fact, current)
 
 
 def _change(state: SessionState, fact: AnyFact) -> None:
@@ -64,6 +72,20 @@ def _change(state: SessionState, fact: AnyFact) -> None:
             state.paused_by = fact.by
         case events.Resumed():
             state.paused_by = None
+            state.backed_off_until = None
+        case events.BackedOff():
+            state.backed_off_until = fact.until
+            state.back_off_reason = fact.reason
+        case events.EditQueued():
+            state.edits = fact.edit
+            state.queued_edits.append(
+                QueuedEdit(fact.edit, fact.by, fact.at, fact.title, fact.hypothesis, fact.commit)
+            )
+        case events.Undone():
+            state.incumbent = state.experiments[fact.experiment].number
+            _move_branch(state, fact.commit)
+            # A proposal under way is an edit of what is no longer the incumbent.
+            state.asking = None
         case events.StopRequested():
             state.stop_requested = True
             state.stop_now = state.stop_now or fact.now
@@ -72,7 +94,7 @@ def _change(state: SessionState, fact: AnyFact) -> None:
         case events.Notice():
             state.notices.append(fact)
             del state.notices[:-NOTICES_KEPT]
-        case events.UnknownFact():
+        case events.Promoted() | events.UnknownFact():
             pass
         case events.ProposalStarted() | events.Proposed() | events.ProposalFailed():
             _propose(state, fact)
@@ -81,6 +103,10 @@ def _change(state: SessionState, fact: AnyFact) -> None:
 
 
 def _start_lab(state: SessionState, fact: events.LabStarted) -> None:
+    if state.activity is not Activity.OFF:
+        # An earlier lab ended without a word: what it did is known up to its last sign of life.
+        last_sign = max(fact.last_beat_at or 0.0, state.last_fact_at)
+        _credit(state, min(last_sign, fact.at) - state.activity_since)
     state.lab_pid = fact.pid
     state.lab_started_at = fact.at
     state.agent = fact.agent
@@ -90,6 +116,10 @@ def _start_lab(state: SessionState, fact: events.LabStarted) -> None:
     state.hardware = fact.hardware
     state.data = fact.data
     state.limits = fact.limits
+    state.metric = fact.metric
+    state.direction = fact.direction
+    state.edited_file = fact.edit
+    state.backed_off_until = None
     state.stop_requested = False
     state.stop_now = False
     state.stop_reason = ""
@@ -99,7 +129,7 @@ def _start_lab(state: SessionState, fact: events.LabStarted) -> None:
     state.asking = None
     state.clock_ended_at = None
     # Time without a lab belongs to no activity: the ledger starts anew at this fact.
-    state.activity = Activity.BETWEEN
+    state.activity = Activity.STARTING
     state.activity_since = fact.at
 
 
@@ -117,9 +147,12 @@ def _propose(
         case events.ProposalFailed():
             state.asking = None
             state.proposal_failures_in_a_row += 1
+            _spend(state, fact.usage)
         case events.Proposed():
             state.asking = None
             state.proposal_failures_in_a_row = 0
+            _spend(state, fact.usage)
+            state.queued_edits = [each for each in state.queued_edits if each.edit != fact.edit]
             # A journal that lost a verdict must not keep its experiment in flight for ever.
             known = [number for number in state.open_experiments if number != fact.experiment]
             state.open_experiments = [*known, fact.experiment][-OPEN_AT_MOST:]
@@ -137,16 +170,39 @@ def _propose(
                 usage=fact.usage,
                 proposed_at=fact.at,
                 marks=fact.marks,
+                edit=fact.edit,
             )
+
+
+def _spend(state: SessionState, usage: events.Usage) -> None:
+    tokens = (
+        usage.input_tokens
+        + usage.output_tokens
+        + usage.cache_read_tokens
+        + usage.cache_write_tokens
+    )
+    state.tokens_spent += tokens
+    if usage.cost_usd is None:
+        state.unpriced_tokens += tokens
+    else:
+        state.cost_usd += usage.cost_usd
+
+
+def _move_branch(state: SessionState, commit: str) -> None:
+    state.branch_commit = commit
+    state.branch_commits.append(commit)
 
 
 def _change_experiment(
     state: SessionState,
     fact: events.ApprovalRequested
+    | events.Rebased
     | events.KillRequested
+    | events.SkipRequested
     | events.Approved
     | events.Rejected
     | events.RunStarted
+    | events.TrialOpened
     | events.ClockStarted
     | events.RunEnded
     | events.Evaluated
@@ -156,6 +212,19 @@ def _change_experiment(
     match fact:
         case events.ApprovalRequested():
             experiment.phase = Phase.WAITING_FOR_APPROVAL
+            experiment.decide_at = fact.decide_at
+            experiment.then = fact.then
+        case events.Rebased():
+            experiment.phase = Phase.QUEUED
+            experiment.approved_by = None
+            experiment.parent = fact.parent
+            experiment.commit = fact.commit
+            experiment.lines_added = fact.lines_added
+            experiment.lines_removed = fact.lines_removed
+            experiment.marks = fact.marks
+        case events.SkipRequested():
+            experiment.skipped_by = fact.by
+            experiment.reason = fact.reason
         case events.Approved():
             experiment.phase = Phase.QUEUED
             experiment.approved_by = fact.by
@@ -167,6 +236,7 @@ def _change_experiment(
             experiment.reason = fact.reason
         case events.RunStarted():
             experiment.phase = Phase.STARTING
+            state.backed_off_until = None
             experiment.runs.append(
                 Run(
                     replicate=fact.replicate,
@@ -177,6 +247,10 @@ def _change_experiment(
                     threads=fact.threads,
                 )
             )
+        case events.TrialOpened():
+            experiment.phase = Phase.COMPILING
+            if run := experiment.last_run:
+                run.opened_at = fact.at
         case events.ClockStarted():
             experiment.phase = Phase.TRAINING
             if run := experiment.last_run:
@@ -234,6 +308,7 @@ def _judge(state: SessionState, experiment: Experiment, fact: events.Judged) -> 
     state.status_counts[fact.status] = state.status_counts.get(fact.status, 0) + 1
     if fact.status is Status.KEEP:
         state.incumbent = experiment.number
+        _move_branch(state, fact.commit)
         # A proposal under way is an edit of what is no longer the incumbent.
         state.asking = None
     if experiment.number in state.open_experiments:
@@ -246,11 +321,37 @@ def _account(state: SessionState, at: float) -> None:
     if activity is state.activity:
         return
     if state.activity is not Activity.OFF:
-        # A clock set back must not take from what was already spent.
-        elapsed = max(0.0, at - state.activity_since)
-        state.ledger_s[state.activity] = state.ledger_s.get(state.activity, 0.0) + elapsed
+        _credit(state, at - state.activity_since)
     state.activity = activity
     state.activity_since = at
+
+
+def _credit(state: SessionState, seconds: float) -> None:
+    """Add to the activity under way."""
+    # A clock set back must not take from what was already spent.
+    seconds, activity = max(0.0, seconds), state.activity
+    state.ledger_s[activity] = state.ledger_s.get(activity, 0.0) + seconds
+    if activity in OF_A_RUN:
+        state.run_ledger_s[activity] = state.run_ledger_s.get(activity, 0.0) + seconds
+
+
+def _settle(
+    state: SessionState, fact: events.RunEnded | events.Judged, was_current: Experiment | None
+) -> None:
+    """Close the account of the run in flight; what came to nothing was time that failed."""
+    if was_current is None or was_current.number != fact.experiment:
+        return
+    if isinstance(fact, events.RunEnded):
+        if fact.outcome is RunOutcome.TRAINED:
+            return
+        failed = True
+    else:
+        failed = fact.status in FAILURES
+    if failed:
+        for activity, seconds in state.run_ledger_s.items():
+            state.ledger_s[activity] -= seconds
+            state.ledger_s[Activity.FAILED] = state.ledger_s.get(Activity.FAILED, 0.0) + seconds
+    state.run_ledger_s = {}
 
 
 def _activity(state: SessionState) -> Activity:
@@ -260,6 +361,8 @@ def _activity(state: SessionState) -> Activity:
         match experiment.phase:
             case Phase.STARTING:
                 return Activity.STARTING
+            case Phase.COMPILING:
+                return Activity.COMPILING
             case Phase.TRAINING:
                 return Activity.TRAINING
             case Phase.EVALUATING:
@@ -268,8 +371,15 @@ def _activity(state: SessionState) -> Activity:
                 return Activity.WAITING_FOR_HUMAN
             case Phase.QUEUED if state.paused:
                 return Activity.PAUSED
+            case Phase.QUEUED if state.backed_off_until is not None:
+                return Activity.FAILED
             case _:
-                return Activity.BETWEEN
-    if state.asking is not None:
+                return Activity.STARTING
+    if state.paused:
+        return Activity.PAUSED
+    if state.backed_off_until is not None:
+        return Activity.FAILED
+    # An agent that failed is given time before it is asked again.
+    if state.asking is not None or state.proposal_failures_in_a_row:
         return Activity.WAITING_FOR_AGENT
-    return Activity.PAUSED if state.paused else Activity.BETWEEN
+    return Activity.STARTING

@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from autoresearch_tui.record.events import (
+    Absence,
     ApprovalMode,
     DataSet,
+    Direction,
     Hardware,
     Notice,
     Standing,
@@ -28,23 +30,33 @@ class Phase(StrEnum):
     WAITING_FOR_APPROVAL = "waiting for approval"
     QUEUED = "queued"
     STARTING = "starting"
+    COMPILING = "compiling"
     TRAINING = "training"
     EVALUATING = "evaluating"
     EVALUATED = "evaluated"
     JUDGED = "judged"
 
 
+IN_FLIGHT = (Phase.STARTING, Phase.COMPILING, Phase.TRAINING, Phase.EVALUATING)
+"""The phases in which there is a process."""
+
+
 class Activity(StrEnum):
     """What the device's time is spent on; every second of a living lab is in one of these."""
 
     STARTING = "starting"
+    """From the lab's decision to run something to a process that runs the script; what the lab
+    does between two runs (judging, recording) is in it."""
+    COMPILING = "compiling"
+    """The script builds, compiles and warms up."""
     TRAINING = "training"
     EVALUATING = "evaluating"
     WAITING_FOR_AGENT = "waiting for agent"
     WAITING_FOR_HUMAN = "waiting for human"
     PAUSED = "paused"
-    BETWEEN = "between"
-    """The lab's own work: judging, recording, preparing the next run."""
+    FAILED = "failed"
+    """Spent on runs that came to nothing (crash, timeout, invalid, killed, interrupted), or on
+    waiting for something broken."""
     OFF = "off"
     """No lab is running; this time is in no total."""
 
@@ -59,6 +71,8 @@ class Run:
     started_at: float
     pid: int
     threads: int
+    opened_at: float | None = None
+    """When its script began to build, compile and warm up."""
     clock_started_at: float | None = None
     startup_s: float | None = None
     gap_s: float | None = None
@@ -98,6 +112,14 @@ class Experiment:
     approved_by: str | None = None
     killed_by: str | None = None
     """Who asked for its run to be ended."""
+    skipped_by: str | None = None
+    """Who passed it over."""
+    decide_at: float | None = None
+    """When the policy for absence decides, while it waits for approval."""
+    then: Absence | None = None
+    """What that policy does."""
+    edit: int | None = None
+    """The person's queued edit that it is; none of an agent's."""
     marks: list[str] = field(default_factory=list[str])
     """What in the edit deserves a person's eye, a sentence each."""
     runs: list[Run] = field(default_factory=list[Run])
@@ -126,6 +148,18 @@ class Asking:
 
 
 @dataclass(slots=True)
+class QueuedEdit:
+    """A person's own edit that waits for its turn."""
+
+    edit: int
+    by: str
+    at: float
+    title: str
+    hypothesis: str
+    commit: str
+
+
+@dataclass(slots=True)
 class Steering:
     """A person's sentence, and the proposal that it was given to."""
 
@@ -151,6 +185,9 @@ class SessionState:
     hardware: Hardware | None = None
     data: DataSet | None = None
     limits: dict[str, str] = field(default_factory=dict[str, str])
+    metric: str = "val_bpb"
+    direction: Direction = Direction.LOWER
+    edited_file: str = "train.py"
     lab_pid: int | None = None
     """The process that runs the lab, by its own word; none once it stopped in order."""
     lab_started_at: float | None = None
@@ -166,20 +203,40 @@ class SessionState:
     experiments: dict[int, Experiment] = field(default_factory=dict[int, Experiment])
     incumbent: int | None = None
     """The kept experiment whose `train.py` the next edits start from."""
+    branch_commit: str | None = None
+    """Where the session's branch should be: the last keep, or the revert that came after it."""
+    branch_commits: list[str] = field(default_factory=list[str])
+    """Everywhere that it was, `branch_commit` included, oldest first."""
     open_experiments: list[int] = field(default_factory=list[int])
     """Proposed and not yet judged, oldest first: at most `OPEN_AT_MOST`."""
     asking: Asking | None = None
     steering: list[Steering] = field(default_factory=list[Steering])
+    queued_edits: list[QueuedEdit] = field(default_factory=list[QueuedEdit])
+    """People's own edits that wait for their turn, oldest first."""
+    edits: int = 0
+    """How many of them there ever were."""
+    backed_off_until: float | None = None
+    """When the lab tries again what it waits for; none where it waits for nothing broken."""
+    back_off_reason: str = ""
     notices: list[Notice] = field(default_factory=list[Notice])
     """The latest `NOTICES_KEPT` notices."""
     status_counts: dict[Status, int] = field(default_factory=dict[Status, int])
     proposal_failures_in_a_row: int = 0
+    cost_usd: float = 0.0
+    """What the proposals cost, as far as their models have a price."""
+    tokens_spent: int = 0
+    """Tokens of all proposals, read and written."""
+    unpriced_tokens: int = 0
+    """Those among them that have no price."""
     clock_ended_at: float | None = None
     """When the last clock under this lab ended."""
     activity: Activity = Activity.OFF
     activity_since: float = 0.0
     ledger_s: dict[Activity, float] = field(default_factory=dict[Activity, float])
-    """Seconds spent on each finished activity."""
+    """Seconds spent on each finished activity; what a run that failed took is moved to `FAILED`
+    when it ends."""
+    run_ledger_s: dict[Activity, float] = field(default_factory=dict[Activity, float])
+    """The part of it that the run in flight took so far."""
     last_fact_at: float = 0.0
     facts: int = 0
 

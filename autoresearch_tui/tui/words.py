@@ -14,9 +14,12 @@ class Word(StrEnum):
     OPENING = "opening"
     THINKING = "thinking"
     STARTING = "starting"
+    COMPILING = "compiling"
     TRAINING = "training"
     EVALUATING = "evaluating"
     JUDGING = "judging"
+    WAITING = "waiting"
+    """For something broken, to try it again."""
     YOUR_TURN = "your turn"
     PAUSING = "pausing"
     PAUSED = "paused"
@@ -30,16 +33,24 @@ class Word(StrEnum):
 
 _OF_ACTIVITY = {
     Activity.STARTING: Word.STARTING,
+    Activity.COMPILING: Word.COMPILING,
     Activity.TRAINING: Word.TRAINING,
     Activity.EVALUATING: Word.EVALUATING,
     Activity.WAITING_FOR_AGENT: Word.THINKING,
     Activity.WAITING_FOR_HUMAN: Word.YOUR_TURN,
     Activity.PAUSED: Word.PAUSED,
-    Activity.BETWEEN: Word.JUDGING,
+    Activity.FAILED: Word.WAITING,
     Activity.OFF: Word.OPENING,
 }
 
-_IN_FLIGHT = {Word.STARTING, Word.TRAINING, Word.EVALUATING, Word.JUDGING, Word.THINKING}
+_IN_FLIGHT = {
+    Word.STARTING,
+    Word.COMPILING,
+    Word.TRAINING,
+    Word.EVALUATING,
+    Word.JUDGING,
+    Word.THINKING,
+}
 
 LIVELY = _IN_FLIGHT | {Word.PAUSING, Word.STOPPING}
 """The words under which numbers move; under the others the screen stands still."""
@@ -56,9 +67,11 @@ GLYPHS = {
     Word.OPENING: ("○", "muted"),
     Word.THINKING: ("●", "note"),
     Word.STARTING: ("▶", "accent"),
+    Word.COMPILING: ("▶", "accent"),
     Word.TRAINING: ("▶", "good"),
     Word.EVALUATING: ("▶", "accent"),
     Word.JUDGING: ("●", "accent"),
+    Word.WAITING: ("◆", "bad"),
     Word.YOUR_TURN: ("◆", "warn"),
     Word.PAUSING: ("‖", "warn"),
     Word.PAUSED: ("‖", "warn"),
@@ -90,6 +103,7 @@ PHASE_WORDS = {
     Phase.WAITING_FOR_APPROVAL: "your turn",
     Phase.QUEUED: "queued",
     Phase.STARTING: "starting",
+    Phase.COMPILING: "compiling",
     Phase.TRAINING: "training",
     Phase.EVALUATING: "evaluating",
     Phase.EVALUATED: "judging",
@@ -108,6 +122,9 @@ def word_for(state: SessionState, life: LabLife) -> Word:
             return Word.FINISHED
         return Word.STOPPED if state.lab_started_at is not None else Word.NO_LAB
     word = _OF_ACTIVITY[state.activity]
+    current = state.current
+    if word is Word.STARTING and current is not None and current.phase is Phase.EVALUATED:
+        word = Word.JUDGING
     if word in _IN_FLIGHT or word is Word.YOUR_TURN:
         if state.stop_requested:
             return Word.STOPPING

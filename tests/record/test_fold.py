@@ -84,7 +84,8 @@ def test_every_second_is_in_one_activity() -> None:
     ledger = state.ledger_at(100)
     assert sum(ledger.values()) == 100
     assert ledger[Activity.TRAINING] == 3 * 20
-    assert ledger[Activity.STARTING] == 3 * 3
+    assert ledger[Activity.WAITING_FOR_AGENT] == 3 * 1
+    assert ledger[Activity.STARTING] == 100 - 3 * (20 + 2 + 1)
     assert ledger[Activity.EVALUATING] == 3 * 2
 
 

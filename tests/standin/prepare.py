@@ -52,7 +52,9 @@ class Trial:
 
 
 def open_trial() -> Trial:
-    return Trial()
+    trial = Trial()
+    trial.channel.sendall(b'{"kind":"opened"}\n')
+    return trial
 
 
 def score(model: dict[str, float]) -> float:

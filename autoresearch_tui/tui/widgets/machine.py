@@ -18,10 +18,10 @@ SHOWN_SHARE = 0.005
 
 SHARES: tuple[tuple[str, str, str, tuple[Activity, ...]], ...] = (
     ("█", "good", "train", (Activity.TRAINING,)),
-    ("▓", "accent", "start", (Activity.STARTING,)),
+    ("▓", "accent", "start", (Activity.STARTING, Activity.COMPILING)),
     ("▒", "note", "eval", (Activity.EVALUATING,)),
     ("░", "warn", "wait", (Activity.WAITING_FOR_AGENT, Activity.WAITING_FOR_HUMAN)),
-    ("·", "muted", "other", (Activity.PAUSED, Activity.BETWEEN)),
+    ("·", "muted", "other", (Activity.PAUSED, Activity.FAILED)),
 )
 """The parts of the ledger's bar: glyph, style, name and what counts in it."""
 
@@ -34,8 +34,8 @@ class MachinePane(Pane):
     HELP: ClassVar[str | None] = (
         "Each GPU's load, memory, power and heat with a short history (without a GPU: the "
         "processor and its memory), then what the session's time went to: █ training, ▓ starting "
-        "up, ▒ evaluating, ░ waiting for the agent or for you, · paused and between. It stands "
-        "still while nothing runs."
+        "up and compiling, ▒ evaluating, ░ waiting for the agent or for you, · paused and failed. "
+        "It stands still while nothing runs."
     )
 
     def __init__(self, digit: int) -> None:
