@@ -101,7 +101,7 @@ NOISE_LIMIT_NATS = {"cuda": 0.005, "mps": 0.02, "cpu": 0.002}
 LEAK_LIMIT_NATS = 0.001  # a changed future may move earlier positions by this, above measured noise
 MOVE_LIMIT_NATS = 0.25  # a single score's move counts for no more, so that rare ones hide nothing
 ANSWER_S = 120.0  # for loading a model, and for each batch of logits
-MODEL_PLACES = ("model-0", "model-1")  # folders in a run's folder, one a model process
+MODEL_PLACES = ("model-0", "model-1")  # folders beside a run's folder, one a model process
 MODEL_FOLDERS = {
     "TMPDIR": "tmp", "HOME": "home", "XDG_CACHE_HOME": "cache",
     "TORCHINDUCTOR_CACHE_DIR": "cache/inductor", "TRITON_CACHE_DIR": "cache/triton",
@@ -1668,6 +1668,15 @@ def batch_rows(device: str, meta: Meta) -> int:
     return max(1, min(tokens // meta.row_length, meta.val_rows // 8))
 
 
+def model_place(folder: Path, name: str) -> Path:
+    """Where a model process may write: beside the run's folder, which a sandbox lets it read whole.
+
+    One that lay in it would have to be hidden from the other process, and a folder with something
+    hidden in it is opened by Landlock entry by entry: what is written there later stays closed.
+    """
+    return folder.with_name(f"{folder.name}-{name}")
+
+
 def evaluate(
     folder: Path, confine: Sequence[Sequence[str]] = (), *, alone: bool = False
 ) -> dict[str, Any]:
@@ -1681,7 +1690,7 @@ def evaluate(
         os.environ.pop(name, None)  # expandable segments can not be shared with the models
     with contextlib.ExitStack() as stack:
         models = [
-            stack.enter_context(ModelProcess(folder, folder / name, prefix))
+            stack.enter_context(ModelProcess(folder, model_place(folder, name), prefix))
             for name, prefix in zip(MODEL_PLACES, confine or [[], []], strict=True)
         ]
         open_device(os.environ.get("AUTORESEARCH_STANDBY_DEVICE"))

@@ -27,7 +27,7 @@ from autoresearch_tui.session import Session, runtime_folder
 
 WEIGHTS = "weights.safetensors"
 MODEL_PLACES = ("model-0", "model-1")
-"""Folders in an evaluation's, one for each of its model processes to write to, as in prepare.py."""
+"""Folders beside an evaluation's, one for each of its model processes, as prepare.py names them."""
 SCRATCH = "scratch"
 COMPILED = "compiled"
 SEED_BITS = 63
@@ -152,7 +152,7 @@ def evaluation_job(
             str(folder),
             "--out",
             str(answer),
-            *_confine_flag(session, machine, folder),
+            *_confine_flag(session, machine, number),
         ),
         folder=folder,
         environment=_environment(session, folder),
@@ -218,8 +218,8 @@ def tidy(session: Session, number: int, *, keep_weights: bool) -> None:
     for path in session.run_folder(number).glob("*"):
         if path.name != session.metrics(number).name:
             _remove(path)
-    for name in (SCRATCH, *MODEL_PLACES):
-        _remove(_evaluation_folder(session, number) / name)
+    for path in (_evaluation_folder(session, number) / SCRATCH, *_model_places(session, number)):
+        _remove(path)
     if not keep_weights:
         _remove(_evaluation_folder(session, number))
 
@@ -231,6 +231,11 @@ def free_mb(session: Session) -> float:
 
 def _evaluation_folder(session: Session, number: int) -> Path:
     return session.experiment(number) / "evaluation"
+
+
+def _model_places(session: Session, number: int) -> list[Path]:
+    folder = _evaluation_folder(session, number)
+    return [folder.with_name(f"{folder.name}-{name}") for name in MODEL_PLACES]
 
 
 def _answer_file(session: Session, number: int) -> Path:
@@ -247,7 +252,7 @@ def _empty_folder(folder: Path) -> None:
     if not folder.is_dir() or folder.is_symlink():
         _fresh_folder(folder)
     for path in folder.iterdir():
-        if path.name not in (SCRATCH, *MODEL_PLACES):
+        if path.name != SCRATCH:
             _remove(path)
 
 
@@ -287,10 +292,11 @@ def _confinement(session: Session, machine: Machine, folder: Path) -> Confinemen
     )
 
 
-def _confine_flag(session: Session, machine: Machine, folder: Path) -> tuple[str, ...]:
+def _confine_flag(session: Session, machine: Machine, number: int) -> tuple[str, ...]:
     """Return how the evaluator, which is trusted, is told to confine the models that it asks."""
+    folder = _evaluation_folder(session, number)
     confinement = _confinement(session, machine, folder)
-    places = [folder / name for name in MODEL_PLACES]
+    places = _model_places(session, number)
     flags: list[str] = []
     for place in places:
         temporary = place / "tmp"

@@ -1,11 +1,14 @@
 """Nights whose train.py reaches for what is not its own, with a sandbox and without one."""
 
+import json
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from autoresearch_tui import session as sessions
-from autoresearch_tui.executors.sandbox import Level, choose
+from autoresearch_tui.executors.sandbox import Level, Sandbox, choose, try_out
+from autoresearch_tui.lab.stages import MODEL_PLACES, Machine, evaluation_job
 from autoresearch_tui.record import events
 from autoresearch_tui.record.events import Status
 from autoresearch_tui.session import Session
@@ -138,3 +141,35 @@ def test_what_a_run_compiles_before_its_clock_serves_the_next_one(night: Night) 
         "inductor",
         "kernel",
     ]
+
+
+@pytest.mark.parametrize("level", [Level.BWRAP, Level.LANDLOCK])
+def test_a_model_that_stands_by_reads_what_is_handed_over_later(
+    level: Level, tmp_path: Path
+) -> None:
+    if reason := try_out(Sandbox(level)):
+        pytest.skip(reason)
+    session = Session(tmp_path / "git" / "autoresearch" / "night")
+    session.pristine.mkdir(parents=True)
+    machine = Machine(device="cpu", data_folder=tmp_path, sandbox=Sandbox(level))
+    job = evaluation_job(session, machine, 0, 60.0, stand_by=True)
+    prefixes = [json.loads(each) for each in job.command if each.startswith("[")]
+    assert len(prefixes) == 2
+    script = 'echo ready; read go; cat "$1/train.py"; echo mine > "$2/mine"; cat "$3"/* 2>&-'
+    places = [job.folder.with_name(f"{job.folder.name}-{name}") for name in MODEL_PLACES]
+    for place in places:
+        (place / "secret").write_text("of the other\n")
+    for prefix, own, other in zip(prefixes, places, reversed(places), strict=True):
+        arguments = ("sh", "-c", script, "sh", *map(str, (job.folder, own, other)))
+        with subprocess.Popen(
+            [*prefix, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        ) as model:
+            assert model.stdin is not None
+            assert model.stdout is not None
+            assert model.stdout.readline() == "ready\n"
+            (job.folder / "train.py").write_text("handed over\n")
+            model.stdin.write("go\n")
+            model.stdin.flush()
+            assert model.stdout.read() == "handed over\n"
+        assert (own / "mine").exists()
+        (job.folder / "train.py").unlink()

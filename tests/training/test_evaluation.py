@@ -388,6 +388,7 @@ def test_an_evaluator_that_stands_by_needs_its_run_only_later(
     folder = make_run(bigram(HONEST))
     expected = measured_here(folder, data)["val_bpb"]
     folder.rename(tmp_path / "later")
+    folder.mkdir()
     waiting = Waiting(tmp_path, "evaluate", folder, "--out", tmp_path / "answer.json")
     for file in (tmp_path / "later").iterdir():
         file.rename(folder / file.name)
