@@ -11,6 +11,9 @@ from autoresearch_tui.agents.ladders import Ladder
 from autoresearch_tui.record.events import Status
 from autoresearch_tui.record.state import Experiment
 
+LEARNED_FROM = 1000
+"""How many experiments are looked at, the latest. Reading one takes about 10 ms, once a lab."""
+
 _MEASURED = {Status.KEEP, Status.DISCARD}
 _FAILED = {Status.CRASH, Status.TIMEOUT, Status.INVALID, Status.PRUNED}
 
@@ -52,7 +55,7 @@ class TrialReader:
         """
         keys = [ladder.constant.key for ladder in movable]
         found: list[Trial] = []
-        for experiment in context.state.experiments.values():
+        for experiment in _latest(context):
             if experiment.status not in _MEASURED | _FAILED:
                 continue
             script = self._script(context.archive, experiment.number)
@@ -66,8 +69,8 @@ class TrialReader:
         present = _read(context.train)
         keys = [ladder.constant.key for ladder in movable]
         tried = {tuple(ladder.constant.value for ladder in movable)}
-        for number in context.state.experiments:
-            script = self._script(context.archive, number)
+        for experiment in _latest(context):
+            script = self._script(context.archive, experiment.number)
             if script and present and script.rest == present.rest:
                 tried.add(tuple(script.values[key] for key in keys))
         return tried
@@ -94,6 +97,10 @@ class TrialReader:
         if number not in self._scripts:
             self._scripts[number] = _read(archive.train(number))
         return self._scripts[number]
+
+
+def _latest(context: Context) -> list[Experiment]:
+    return list(context.state.experiments.values())[-LEARNED_FROM:]
 
 
 def _read(source: str) -> _Script | None:

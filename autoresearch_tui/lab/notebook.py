@@ -9,7 +9,7 @@ from autoresearch_tui import __version__
 from autoresearch_tui.lab.judge import Verdict
 from autoresearch_tui.lab.repository import TRAIN_FILE
 from autoresearch_tui.record.events import Hardware, Status
-from autoresearch_tui.record.state import Experiment, SessionState
+from autoresearch_tui.record.state import Experiment, Phase, SessionState
 
 MESSAGE_COLUMNS = 72
 RESULTS_HEADER = "commit\tval_bpb\tmemory_gb\tstatus\tdescription"
@@ -90,10 +90,25 @@ def changed_lines(diff: str) -> tuple[int, int]:
 def write_results(path: Path, state: SessionState) -> None:
     """Write upstream's table of the judged experiments, whole, from the state."""
     rows = [RESULTS_HEADER]
-    rows += [_row(experiment) for experiment in state.experiments.values() if experiment.status]
+    rows += [_row(each) for each in state.experiments.values() if each.phase is Phase.JUDGED]
     temporary = path.with_suffix(".tmp")
     temporary.write_text("\n".join(rows) + "\n", encoding="utf-8")
     temporary.replace(path)
+
+
+def add_result(path: Path, state: SessionState, experiment: Experiment) -> None:
+    """Add the row of an experiment that was just judged to the table.
+
+    It goes at the end, where it belongs; where a later experiment was judged before it, or there
+    is no table, all rows are written.
+    """
+    numbers = range(experiment.number + 1, state.next_number)
+    later = [state.experiments[number] for number in numbers if number in state.experiments]
+    if any(each.phase is Phase.JUDGED for each in later) or not path.exists():
+        write_results(path, state)
+        return
+    with path.open("a", encoding="utf-8") as table:
+        table.write(f"{_row(experiment)}\n")
 
 
 def _row(experiment: Experiment) -> str:

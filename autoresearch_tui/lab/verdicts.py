@@ -16,6 +16,9 @@ from autoresearch_tui.record.state import Experiment, Phase, SessionState
 
 INTERRUPTED_BY_LAB = "the lab ended while it ran"
 INTERRUPTED_AHEAD = "the lab ended while it started up"
+REFERENCES_CHECKED = 1000
+"""How many experiments' references a start looks at, the latest: a week of nights. What an end at
+any moment left undone is among the last few."""
 LAB_DEATHS_ALLOWED = 3
 """How often a lab may die during runs of one experiment before that is taken for its doing."""
 
@@ -41,8 +44,8 @@ class Verdicts:
         """
         repository = self._tools.repository
         repository.clear_stale_locks()
-        for experiment in self._state.experiments.values():
-            repository.reference_experiment(experiment.number, experiment.commit)
+        for number in sorted(self._state.experiments)[-REFERENCES_CHECKED:]:
+            repository.reference_experiment(number, self._state.experiments[number].commit)
         self._move_branch()
         for number in self._state.open_experiments:
             experiment = self._state.experiments[number]
@@ -97,7 +100,7 @@ class Verdicts:
             self._move_branch()
             if incumbent is not None:
                 stages.tidy(self._tools.session, incumbent.number, keep_weights=False)
-        notebook.write_results(self._tools.session.results, state)
+        notebook.add_result(self._tools.session.results, state, experiment)
 
     def _move_branch(self) -> None:
         """Have the branch follow the incumbent."""

@@ -101,7 +101,7 @@ class DataSet(msgspec.Struct, frozen=True, kw_only=True):
     fingerprint: str
 
 
-class Usage(msgspec.Struct, frozen=True, kw_only=True):
+class Usage(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What one proposal cost; tokens are zero for agents that use none."""
 
     seconds: float = 0.0
@@ -113,7 +113,7 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
     """By the session's price table; none where it has no price for the model."""
 
 
-class Fact(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind"):
+class Fact(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field="kind"):
     """One thing that happened at one moment."""
 
     at: float

@@ -1,13 +1,14 @@
 """How each fact changes the state. Nothing here looks at a clock, a file or the machine."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from sys import intern
+from typing import Any
 
-from autoresearch_tui.record import events
+from autoresearch_tui.record import events, ledger
 from autoresearch_tui.record.events import AnyFact, RunOutcome, Status
 from autoresearch_tui.record.state import (
     NOTICES_KEPT,
     OPEN_AT_MOST,
-    Activity,
     Asking,
     Experiment,
     Phase,
@@ -17,7 +18,6 @@ from autoresearch_tui.record.state import (
     Steering,
 )
 
-OF_A_RUN = (Activity.STARTING, Activity.COMPILING, Activity.TRAINING, Activity.EVALUATING)
 FAILURES = (Status.CRASH, Status.TIMEOUT, Status.INVALID, Status.KILLED)
 
 
@@ -36,77 +36,30 @@ def apply(state: SessionState, fact: AnyFact) -> None:
     nothing but the time of the last fact.
     """
     state.facts += 1
-    current = state.current
+    rule = RULES[type(fact)]
     try:
-        _change(state, fact)
+        rule(state, fact)
     except KeyError:
         return
     finally:
-        state.last_fact_at = max(state.last_fact_at, fact.at)
-    _account(state, fact.at)
-    if isinstance(fact, events.RunEnded | events.Judged):
-        _settle(state, fact, current)
+        state.last_fact_at = fact.at
+    ledger.account(state, fact.at)
 
 
-def _change(state: SessionState, fact: AnyFact) -> None:
-    match fact:
-        case events.SessionStarted():
-            state.tag = fact.tag
-            state.session_id = fact.session_id
-            state.repository = fact.repository
-            state.base_commit = fact.base_commit
-            state.started_at = fact.at
-        case events.LabStarted():
-            _start_lab(state, fact)
-        case events.LabStopped():
-            state.lab_pid = None
-            state.stop_reason = fact.reason
-            state.finished = fact.finished
-            state.trouble = fact.trouble
-            state.asking = None
-        case events.AgentChanged():
-            state.agent = fact.agent
-            state.model = fact.model
-            state.proposal_failures_in_a_row = 0
-        case events.Paused():
-            state.paused_by = fact.by
-        case events.Resumed():
-            state.paused_by = None
-            state.backed_off_until = None
-        case events.BackedOff():
-            state.backed_off_until = fact.until
-            state.back_off_reason = fact.reason
-        case events.EditQueued():
-            state.edits = fact.edit
-            state.queued_edits.append(
-                QueuedEdit(fact.edit, fact.by, fact.at, fact.title, fact.hypothesis, fact.commit)
-            )
-        case events.Undone():
-            state.incumbent = state.experiments[fact.experiment].number
-            _move_branch(state, fact.commit)
-            # A proposal under way is an edit of what is no longer the incumbent.
-            state.asking = None
-        case events.StopRequested():
-            state.stop_requested = True
-            state.stop_now = state.stop_now or fact.now
-        case events.Steered():
-            state.steering.append(Steering(fact.text, fact.by, fact.at))
-        case events.Notice():
-            state.notices.append(fact)
-            del state.notices[:-NOTICES_KEPT]
-        case events.Promoted() | events.UnknownFact():
-            pass
-        case events.ProposalStarted() | events.Proposed() | events.ProposalFailed():
-            _propose(state, fact)
-        case _:
-            _change_experiment(state, fact)
+def _change_nothing(state: SessionState, fact: AnyFact) -> None:
+    """Take note of a fact that only people read."""
+
+
+def _start_session(state: SessionState, fact: events.SessionStarted) -> None:
+    state.tag = fact.tag
+    state.session_id = fact.session_id
+    state.repository = fact.repository
+    state.base_commit = fact.base_commit
+    state.started_at = fact.at
 
 
 def _start_lab(state: SessionState, fact: events.LabStarted) -> None:
-    if state.activity is not Activity.OFF:
-        # An earlier lab ended without a word: what it did is known up to its last sign of life.
-        last_sign = max(fact.last_beat_at or 0.0, state.last_fact_at)
-        _credit(state, min(last_sign, fact.at) - state.activity_since)
+    ledger.begin_anew(state, fact)
     state.lab_pid = fact.pid
     state.lab_started_at = fact.at
     state.agent = fact.agent
@@ -128,50 +81,108 @@ def _start_lab(state: SessionState, fact: events.LabStarted) -> None:
     # The agent of an earlier lab died with it.
     state.asking = None
     state.clock_ended_at = None
-    # Time without a lab belongs to no activity: the ledger starts anew at this fact.
-    state.activity = Activity.STARTING
-    state.activity_since = fact.at
 
 
-def _propose(
-    state: SessionState, fact: events.ProposalStarted | events.Proposed | events.ProposalFailed
-) -> None:
-    match fact:
-        case events.ProposalStarted():
-            state.asking = Asking(fact.experiment, fact.agent, fact.at)
-            given = list(fact.steering)
-            for steering in state.steering:
-                if steering.experiment is None and steering.text in given:
-                    given.remove(steering.text)
-                    steering.experiment = fact.experiment
-        case events.ProposalFailed():
-            state.asking = None
-            state.proposal_failures_in_a_row += 1
-            _spend(state, fact.usage)
-        case events.Proposed():
-            state.asking = None
-            state.proposal_failures_in_a_row = 0
-            _spend(state, fact.usage)
-            state.queued_edits = [each for each in state.queued_edits if each.edit != fact.edit]
-            # A journal that lost a verdict must not keep its experiment in flight for ever.
-            known = [number for number in state.open_experiments if number != fact.experiment]
-            state.open_experiments = [*known, fact.experiment][-OPEN_AT_MOST:]
-            state.experiments[fact.experiment] = Experiment(
-                number=fact.experiment,
-                parent=fact.parent,
-                commit=fact.commit,
-                title=fact.title,
-                hypothesis=fact.hypothesis,
-                expected_change=fact.expected_change,
-                agent=fact.agent,
-                model=fact.model,
-                lines_added=fact.lines_added,
-                lines_removed=fact.lines_removed,
-                usage=fact.usage,
-                proposed_at=fact.at,
-                marks=fact.marks,
-                edit=fact.edit,
-            )
+def _stop_lab(state: SessionState, fact: events.LabStopped) -> None:
+    state.lab_pid = None
+    state.stop_reason = fact.reason
+    state.finished = fact.finished
+    state.trouble = fact.trouble
+    state.asking = None
+
+
+def _change_agent(state: SessionState, fact: events.AgentChanged) -> None:
+    state.agent = fact.agent
+    state.model = fact.model
+    state.proposal_failures_in_a_row = 0
+
+
+def _pause(state: SessionState, fact: events.Paused) -> None:
+    state.paused_by = fact.by
+
+
+def _resume(state: SessionState, _: events.Resumed) -> None:
+    state.paused_by = None
+    state.backed_off_until = None
+
+
+def _back_off(state: SessionState, fact: events.BackedOff) -> None:
+    state.backed_off_until = fact.until
+    state.back_off_reason = fact.reason
+
+
+def _queue_edit(state: SessionState, fact: events.EditQueued) -> None:
+    state.edits = fact.edit
+    state.queued_edits.append(
+        QueuedEdit(fact.edit, fact.by, fact.at, fact.title, fact.hypothesis, fact.commit)
+    )
+
+
+def _undo(state: SessionState, fact: events.Undone) -> None:
+    state.incumbent = state.experiments[fact.experiment].number
+    _move_branch(state, fact.commit)
+    # A proposal under way is an edit of what is no longer the incumbent.
+    state.asking = None
+
+
+def _request_stop(state: SessionState, fact: events.StopRequested) -> None:
+    state.stop_requested = True
+    state.stop_now = state.stop_now or fact.now
+
+
+def _steer(state: SessionState, fact: events.Steered) -> None:
+    state.steering.append(Steering(fact.text, fact.by, fact.at))
+
+
+def _notice(state: SessionState, fact: events.Notice) -> None:
+    state.notices.append(fact)
+    del state.notices[:-NOTICES_KEPT]
+
+
+def _start_proposal(state: SessionState, fact: events.ProposalStarted) -> None:
+    state.asking = Asking(fact.experiment, fact.agent, fact.at)
+    if not fact.steering:
+        return
+    given = list(fact.steering)
+    for steering in state.steering:
+        if steering.experiment is None and steering.text in given:
+            given.remove(steering.text)
+            steering.experiment = fact.experiment
+
+
+def _fail_proposal(state: SessionState, fact: events.ProposalFailed) -> None:
+    state.asking = None
+    state.proposal_failures_in_a_row += 1
+    _spend(state, fact.usage)
+
+
+def _propose(state: SessionState, fact: events.Proposed) -> None:
+    state.asking = None
+    state.proposal_failures_in_a_row = 0
+    _spend(state, fact.usage)
+    if fact.edit is not None:
+        state.queued_edits = [each for each in state.queued_edits if each.edit != fact.edit]
+    state.next_number = max(state.next_number, fact.experiment + 1)
+    # A journal that lost a verdict must not keep its experiment in flight for ever.
+    known = [number for number in state.open_experiments if number != fact.experiment]
+    state.open_experiments = [*known, fact.experiment][-OPEN_AT_MOST:]
+    state.experiments[fact.experiment] = Experiment(
+        number=fact.experiment,
+        parent=fact.parent,
+        commit=fact.commit,
+        title=fact.title,
+        hypothesis=fact.hypothesis,
+        expected_change=fact.expected_change,
+        # A hundred thousand experiments have a handful of agents between them.
+        agent=intern(fact.agent),
+        model=None if fact.model is None else intern(fact.model),
+        lines_added=fact.lines_added,
+        lines_removed=fact.lines_removed,
+        usage=fact.usage,
+        proposed_at=fact.at,
+        marks=fact.marks,
+        edit=fact.edit,
+    )
 
 
 def _spend(state: SessionState, usage: events.Usage) -> None:
@@ -193,89 +204,86 @@ def _move_branch(state: SessionState, commit: str) -> None:
     state.branch_commits.append(commit)
 
 
-def _change_experiment(
-    state: SessionState,
-    fact: events.ApprovalRequested
-    | events.Rebased
-    | events.KillRequested
-    | events.SkipRequested
-    | events.Approved
-    | events.Rejected
-    | events.RunStarted
-    | events.TrialOpened
-    | events.ClockStarted
-    | events.RunEnded
-    | events.Evaluated
-    | events.Judged,
-) -> None:
+def _request_approval(state: SessionState, fact: events.ApprovalRequested) -> None:
     experiment = state.experiments[fact.experiment]
-    match fact:
-        case events.ApprovalRequested():
-            experiment.phase = Phase.WAITING_FOR_APPROVAL
-            experiment.decide_at = fact.decide_at
-            experiment.then = fact.then
-        case events.Rebased():
-            experiment.phase = Phase.QUEUED
-            experiment.approved_by = None
-            experiment.parent = fact.parent
-            experiment.commit = fact.commit
-            experiment.lines_added = fact.lines_added
-            experiment.lines_removed = fact.lines_removed
-            experiment.marks = fact.marks
-        case events.SkipRequested():
-            experiment.skipped_by = fact.by
-            experiment.reason = fact.reason
-        case events.Approved():
-            experiment.phase = Phase.QUEUED
-            experiment.approved_by = fact.by
-        case events.KillRequested():
-            experiment.killed_by = fact.by
-        case events.Rejected():
-            experiment.phase = Phase.EVALUATED
-            experiment.status = Status.REJECTED
-            experiment.reason = fact.reason
-        case events.RunStarted():
-            experiment.phase = Phase.STARTING
-            state.backed_off_until = None
-            experiment.runs.append(
-                Run(
-                    replicate=fact.replicate,
-                    seed=fact.seed,
-                    budget_s=fact.budget_s,
-                    started_at=fact.at,
-                    pid=fact.pid,
-                    threads=fact.threads,
-                )
-            )
-        case events.TrialOpened():
-            experiment.phase = Phase.COMPILING
-            if run := experiment.last_run:
-                run.opened_at = fact.at
-        case events.ClockStarted():
-            experiment.phase = Phase.TRAINING
-            if run := experiment.last_run:
-                run.clock_started_at = fact.at
-                run.startup_s = fact.startup_s
-                if state.clock_ended_at is not None:
-                    run.gap_s = max(0.0, fact.at - state.clock_ended_at)
-        case events.RunEnded():
-            _end_run(experiment, fact)
-            if (fact.clock_ended_at or 0.0) > (state.lab_started_at or 0.0):
-                state.clock_ended_at = fact.clock_ended_at
-        case events.Evaluated():
-            experiment.phase = Phase.EVALUATED
-            experiment.valid = fact.valid
-            experiment.val_bpb = fact.val_bpb
-            experiment.standing = fact.standing
-            experiment.reason = fact.reason or ""
-            if run := experiment.last_run:
-                run.val_bpb = fact.val_bpb
-                run.evaluation_s = fact.seconds
-        case events.Judged():
-            _judge(state, experiment, fact)
+    experiment.phase = Phase.WAITING_FOR_APPROVAL
+    experiment.decide_at = fact.decide_at
+    experiment.then = fact.then
 
 
-def _end_run(experiment: Experiment, fact: events.RunEnded) -> None:
+def _rebase(state: SessionState, fact: events.Rebased) -> None:
+    experiment = state.experiments[fact.experiment]
+    experiment.phase = Phase.QUEUED
+    experiment.approved_by = None
+    experiment.parent = fact.parent
+    experiment.commit = fact.commit
+    experiment.lines_added = fact.lines_added
+    experiment.lines_removed = fact.lines_removed
+    experiment.marks = fact.marks
+
+
+def _request_skip(state: SessionState, fact: events.SkipRequested) -> None:
+    experiment = state.experiments[fact.experiment]
+    experiment.skipped_by = fact.by
+    experiment.reason = fact.reason
+
+
+def _approve(state: SessionState, fact: events.Approved) -> None:
+    experiment = state.experiments[fact.experiment]
+    experiment.phase = Phase.QUEUED
+    experiment.approved_by = fact.by
+
+
+def _request_kill(state: SessionState, fact: events.KillRequested) -> None:
+    state.experiments[fact.experiment].killed_by = fact.by
+
+
+def _reject(state: SessionState, fact: events.Rejected) -> None:
+    experiment = state.experiments[fact.experiment]
+    experiment.phase = Phase.EVALUATED
+    experiment.status = Status.REJECTED
+    experiment.reason = fact.reason
+
+
+def _start_run(state: SessionState, fact: events.RunStarted) -> None:
+    experiment = state.experiments[fact.experiment]
+    experiment.phase = Phase.STARTING
+    state.backed_off_until = None
+    experiment.runs.append(
+        Run(
+            replicate=fact.replicate,
+            seed=fact.seed,
+            budget_s=fact.budget_s,
+            started_at=fact.at,
+            pid=fact.pid,
+            threads=fact.threads,
+        )
+    )
+
+
+def _open_trial(state: SessionState, fact: events.TrialOpened) -> None:
+    experiment = state.experiments[fact.experiment]
+    experiment.phase = Phase.COMPILING
+    if run := experiment.last_run:
+        run.opened_at = fact.at
+
+
+def _start_clock(state: SessionState, fact: events.ClockStarted) -> None:
+    experiment = state.experiments[fact.experiment]
+    experiment.phase = Phase.TRAINING
+    if run := experiment.last_run:
+        run.clock_started_at = fact.at
+        run.startup_s = fact.startup_s
+        if state.clock_ended_at is not None:
+            run.gap_s = max(0.0, fact.at - state.clock_ended_at)
+
+
+def _end_run(state: SessionState, fact: events.RunEnded) -> None:
+    experiment = state.experiments[fact.experiment]
+    if fact.outcome is not RunOutcome.TRAINED and experiment is state.current:
+        ledger.settle(state, fact.at, failed=True)
+    if (fact.clock_ended_at or 0.0) > (state.lab_started_at or 0.0):
+        state.clock_ended_at = fact.clock_ended_at
     if run := experiment.last_run:
         run.ended_at = fact.at
         run.outcome = fact.outcome
@@ -297,7 +305,22 @@ def _end_run(experiment: Experiment, fact: events.RunEnded) -> None:
             experiment.valid = False
 
 
-def _judge(state: SessionState, experiment: Experiment, fact: events.Judged) -> None:
+def _evaluate(state: SessionState, fact: events.Evaluated) -> None:
+    experiment = state.experiments[fact.experiment]
+    experiment.phase = Phase.EVALUATED
+    experiment.valid = fact.valid
+    experiment.val_bpb = fact.val_bpb
+    experiment.standing = fact.standing
+    experiment.reason = fact.reason or ""
+    if run := experiment.last_run:
+        run.val_bpb = fact.val_bpb
+        run.evaluation_s = fact.seconds
+
+
+def _judge(state: SessionState, fact: events.Judged) -> None:
+    experiment = state.experiments[fact.experiment]
+    if experiment is state.current:
+        ledger.settle(state, fact.at, failed=fact.status in FAILURES)
     experiment.phase = Phase.JUDGED
     experiment.status = fact.status
     experiment.reason = fact.reason
@@ -315,71 +338,35 @@ def _judge(state: SessionState, experiment: Experiment, fact: events.Judged) -> 
         state.open_experiments.remove(experiment.number)
 
 
-def _account(state: SessionState, at: float) -> None:
-    """Close the activity that a fact ended."""
-    activity = _activity(state)
-    if activity is state.activity:
-        return
-    if state.activity is not Activity.OFF:
-        _credit(state, at - state.activity_since)
-    state.activity = activity
-    state.activity_since = at
-
-
-def _credit(state: SessionState, seconds: float) -> None:
-    """Add to the activity under way."""
-    # A clock set back must not take from what was already spent.
-    seconds, activity = max(0.0, seconds), state.activity
-    state.ledger_s[activity] = state.ledger_s.get(activity, 0.0) + seconds
-    if activity in OF_A_RUN:
-        state.run_ledger_s[activity] = state.run_ledger_s.get(activity, 0.0) + seconds
-
-
-def _settle(
-    state: SessionState, fact: events.RunEnded | events.Judged, was_current: Experiment | None
-) -> None:
-    """Close the account of the run in flight; what came to nothing was time that failed."""
-    if was_current is None or was_current.number != fact.experiment:
-        return
-    if isinstance(fact, events.RunEnded):
-        if fact.outcome is RunOutcome.TRAINED:
-            return
-        failed = True
-    else:
-        failed = fact.status in FAILURES
-    if failed:
-        for activity, seconds in state.run_ledger_s.items():
-            state.ledger_s[activity] -= seconds
-            state.ledger_s[Activity.FAILED] = state.ledger_s.get(Activity.FAILED, 0.0) + seconds
-    state.run_ledger_s = {}
-
-
-def _activity(state: SessionState) -> Activity:
-    if state.lab_pid is None:
-        return Activity.OFF
-    if experiment := state.current:
-        match experiment.phase:
-            case Phase.STARTING:
-                return Activity.STARTING
-            case Phase.COMPILING:
-                return Activity.COMPILING
-            case Phase.TRAINING:
-                return Activity.TRAINING
-            case Phase.EVALUATING:
-                return Activity.EVALUATING
-            case Phase.WAITING_FOR_APPROVAL:
-                return Activity.WAITING_FOR_HUMAN
-            case Phase.QUEUED if state.paused:
-                return Activity.PAUSED
-            case Phase.QUEUED if state.backed_off_until is not None:
-                return Activity.FAILED
-            case _:
-                return Activity.STARTING
-    if state.paused:
-        return Activity.PAUSED
-    if state.backed_off_until is not None:
-        return Activity.FAILED
-    # An agent that failed is given time before it is asked again.
-    if state.asking is not None or state.proposal_failures_in_a_row:
-        return Activity.WAITING_FOR_AGENT
-    return Activity.STARTING
+RULES: dict[type[AnyFact], Callable[[SessionState, Any], None]] = {
+    events.SessionStarted: _start_session,
+    events.LabStarted: _start_lab,
+    events.LabStopped: _stop_lab,
+    events.ProposalStarted: _start_proposal,
+    events.Proposed: _propose,
+    events.ProposalFailed: _fail_proposal,
+    events.Rebased: _rebase,
+    events.EditQueued: _queue_edit,
+    events.ApprovalRequested: _request_approval,
+    events.Approved: _approve,
+    events.Rejected: _reject,
+    events.RunStarted: _start_run,
+    events.TrialOpened: _open_trial,
+    events.ClockStarted: _start_clock,
+    events.RunEnded: _end_run,
+    events.Evaluated: _evaluate,
+    events.Judged: _judge,
+    events.AgentChanged: _change_agent,
+    events.Paused: _pause,
+    events.Resumed: _resume,
+    events.Steered: _steer,
+    events.KillRequested: _request_kill,
+    events.SkipRequested: _request_skip,
+    events.Undone: _undo,
+    events.Promoted: _change_nothing,
+    events.BackedOff: _back_off,
+    events.StopRequested: _request_stop,
+    events.Notice: _notice,
+    events.UnknownFact: _change_nothing,
+}
+"""What each kind of fact changes; a look into a table costs the last no more than the first."""

@@ -7,6 +7,8 @@ any time. Whether the lab is alive is no fact: `session.lab_status` tells that.
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+import msgspec
+
 from autoresearch_tui.record.events import (
     Absence,
     ApprovalMode,
@@ -61,8 +63,7 @@ class Activity(StrEnum):
     """No lab is running; this time is in no total."""
 
 
-@dataclass(slots=True)
-class Run:
+class Run(msgspec.Struct, gc=False):
     """One training of an experiment."""
 
     replicate: int
@@ -91,8 +92,7 @@ class Run:
     evaluation_s: float | None = None
 
 
-@dataclass(slots=True)
-class Experiment:
+class Experiment(msgspec.Struct, gc=False):
     """One edit of `train.py` and all that became of it."""
 
     number: int
@@ -120,9 +120,9 @@ class Experiment:
     """What that policy does."""
     edit: int | None = None
     """The person's queued edit that it is; none of an agent's."""
-    marks: list[str] = field(default_factory=list[str])
+    marks: list[str] = []
     """What in the edit deserves a person's eye, a sentence each."""
-    runs: list[Run] = field(default_factory=list[Run])
+    runs: list[Run] = []
     valid: bool | None = None
     """What the evaluator said of the last run; none before it spoke."""
     val_bpb: float | None = None
@@ -201,6 +201,8 @@ class SessionState:
     """Whether the lab stopped because it could not go on."""
     paused_by: str | None = None
     experiments: dict[int, Experiment] = field(default_factory=dict[int, Experiment])
+    next_number: int = 0
+    """The number that the next proposal gets."""
     incumbent: int | None = None
     """The kept experiment whose `train.py` the next edits start from."""
     branch_commit: str | None = None
@@ -244,11 +246,6 @@ class SessionState:
     def paused(self) -> bool:
         """Whether new work is held back."""
         return self.paused_by is not None
-
-    @property
-    def next_number(self) -> int:
-        """The number that the next proposal gets."""
-        return max(self.experiments, default=-1) + 1
 
     @property
     def judged_count(self) -> int:

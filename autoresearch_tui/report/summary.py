@@ -2,7 +2,7 @@
 
 import shutil
 import statistics
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from autoresearch_tui.record.state import Activity, Experiment, SessionState
 from autoresearch_tui.session import LabLife, Session
@@ -43,6 +43,21 @@ def last_words(session: Session) -> str:
         f"The lab died. No finished experiment is lost; go on with: "
         f"autoresearch run --tag {session.tag}\n{full}The end of {session.lab_log}:\n{said}"
     )
+
+
+def ledger_rows(ledger: Mapping[Activity, float]) -> list[str]:
+    """Return what the time went to as aligned rows, the most first and the sum last.
+
+    What took no time has no row; `ledger` is in seconds, as `SessionState.ledger_at` returns it.
+    """
+    spent = sorted(((each, name) for name, each in ledger.items() if each > 0), reverse=True)
+    if not spent:
+        return []
+    total = sum(each for each, _ in spent)
+    return [
+        f"{name:<18}{duration(each):>14}{each / total:>9.1%}"
+        for each, name in [*spent, (total, "sum")]
+    ]
 
 
 def experiment(experiment: Experiment) -> str:
@@ -91,14 +106,9 @@ def _status_lines(
         yield f"now         {state.asking.agent} proposes #{state.asking.experiment}"
     yield f"agent       {' '.join(filter(None, (state.agent, state.model)))}, {state.approval}"
     yield from _results_lines(state)
-    ledger = state.ledger_at(now) if running else state.ledger_s
-    if total := sum(ledger.values()):
-        spent = ", ".join(
-            f"{activity} {seconds / total:.0%}"
-            for activity, seconds in sorted(ledger.items(), key=lambda item: -item[1])
-            if activity is not Activity.OFF
-        )
-        yield f"time        {duration(total)}: {spent}"
+    ledger = state.ledger_at(now if running else state.last_fact_at)
+    for index, row in enumerate(ledger_rows(ledger)):
+        yield f"{'' if index else 'time':<12}{row}"
     runs = (run for experiment in state.experiments.values() for run in experiment.runs)
     if gaps := [run.gap_s for run in runs if run.gap_s is not None]:
         yield f"            {statistics.median(gaps):.1f} s from clock to clock (median)"

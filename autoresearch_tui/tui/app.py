@@ -327,6 +327,7 @@ class Cockpit(App[None]):
 def run(session: Session, *, ascii_only: bool = False) -> str:
     """Show a session until the person leaves, and return a closing sentence."""
     cockpit = Cockpit(session, ascii_only=ascii_only or not terminal.speaks_utf8())
+    terminal.end_when_hung_up()
     # Over a slow link each movement of the mouse would cost a round trip.
     cockpit.run(mouse=not terminal.over_ssh())
     return closing_sentence(cockpit.night)

@@ -1,8 +1,10 @@
 """Prepares the process for Textual, which reads its environment when it is imported."""
 
 import os
+import select
 import signal
 import sys
+from threading import Thread
 
 SSH_DEFAULTS = {
     "TEXTUAL_FPS": "15",
@@ -11,6 +13,8 @@ SSH_DEFAULTS = {
     "TEXTUAL_DISABLE_KITTY_KEY": "1",
 }
 """What keeps a slow link quiet; what the user has set stands."""
+HUNG_UP = 128 + signal.SIGHUP
+"""The exit code of a screen whose terminal is gone, as shells count it."""
 
 
 def over_ssh() -> bool:
@@ -24,8 +28,29 @@ def prepare() -> None:
     if over_ssh():
         for name, value in SSH_DEFAULTS.items():
             os.environ.setdefault(name, value)
-    # With hang-ups ignored (nohup), the input thread would spin on a terminal that is gone.
+    # Where a hang-up is ignored (nohup), it is not meant to be: the lab is what goes on.
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
+def end_when_hung_up() -> None:
+    """From here on, end this process as soon as its terminal is gone, with or without a signal.
+
+    A terminal that is not the controlling one sends none. Textual would read the end of its input
+    over and over, and wait for ever to write; it may already be waiting for a terminal that
+    stalled. So a thread of its own waits for the hang-up, and takes no processor time for that.
+    """
+    watch = select.poll()
+    for stream in (sys.__stdin__, sys.__stderr__):
+        if stream is not None:
+            # A hang-up is reported whatever is asked for.
+            watch.register(stream.fileno(), 0)
+    Thread(target=_end_with, args=(watch,), name="hang-up", daemon=True).start()
+
+
+def _end_with(watch: select.poll) -> None:
+    if any(event & (select.POLLHUP | select.POLLERR) for _, event in watch.poll()):
+        # There is nothing left to restore, and nobody to tell.
+        os._exit(HUNG_UP)
 
 
 def speaks_utf8() -> bool:

@@ -4,7 +4,7 @@ import statistics
 
 import pytest
 
-from autoresearch_tui.agents import constants
+from autoresearch_tui.agents import constants, trials
 from autoresearch_tui.agents.base import ProposalError
 from autoresearch_tui.agents.tpe import TpeAgent
 from autoresearch_tui.record.events import Status
@@ -151,6 +151,20 @@ async def test_other_agents_edits_do_not_disturb() -> None:
     night.add("def broken(", Status.CRASH, parent=0)
     night.add("", Status.CRASH, parent=0)
     assert (await TpeAgent().propose(night.context(), Thoughts())).train != TRAIN
+
+
+async def test_of_a_long_night_the_latest_experiments_are_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(trials, "LEARNED_FROM", 3)
+    night = begun()
+    for _ in range(5):
+        night.add(TRAIN, Status.DISCARD, 2.0, parent=0)
+    read: list[int] = []
+    monkeypatch.setattr(night, "train", lambda number: read.append(number) or night.trains[number])
+    await TpeAgent().propose(night.context(), Thoughts())
+    assert set(read) <= {0, 3, 4, 5}
+    assert set(read) >= {3, 4, 5}
 
 
 async def climb(seed: int, experiments: int, *, by_tpe: bool) -> float:

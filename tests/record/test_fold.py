@@ -1,6 +1,7 @@
 """The state is what the facts say, whatever order of reading they come in."""
 
 import copy
+from typing import get_args
 
 import msgspec
 from hypothesis import given
@@ -12,11 +13,12 @@ from autoresearch_tui.record.events import (
     ApprovalMode,
     DataSet,
     Hardware,
+    KnownFact,
     RunOutcome,
     Status,
     UnknownFact,
 )
-from autoresearch_tui.record.fold import apply, fold
+from autoresearch_tui.record.fold import RULES, apply, fold
 from autoresearch_tui.record.state import Activity, Phase, SessionState
 
 HARDWARE = Hardware(device="cpu", name="a", cores=2, memory_mb=1, torch="2", python="3", host="h")
@@ -201,9 +203,13 @@ def test_facts_in_any_order_do_no_harm(facts: list[AnyFact]) -> None:
 def test_an_unknown_fact_changes_nothing_that_matters() -> None:
     state = fold(NIGHT)
     expected = copy.deepcopy(state)
-    apply(state, UnknownFact(kind="new", at=1.0))
+    apply(state, UnknownFact(kind="new", at=state.last_fact_at))
     expected.facts += 1
     assert state == expected
+
+
+def test_every_kind_of_fact_has_a_rule() -> None:
+    assert set(RULES) == {*get_args(KnownFact), UnknownFact}
 
 
 def test_no_facts_make_an_empty_state() -> None:

@@ -10,6 +10,7 @@ from autoresearch_tui.record import events
 from autoresearch_tui.record.journal import Journal
 from autoresearch_tui.record.samples import Thought, ThoughtKind
 from autoresearch_tui.tui import night
+from autoresearch_tui.tui.ascii import CROSS
 from autoresearch_tui.tui.screens.cockpit import CockpitScreen
 from autoresearch_tui.tui.screens.experiment import ExperimentScreen
 from autoresearch_tui.tui.screens.help import HelpScreen
@@ -44,6 +45,8 @@ async def test_without_a_gpu_the_processor_is_shown(tmp_path: Path) -> None:
     assert "GPU" not in machine
     assert "cpu" in machine
     assert "train" in machine
+    # Of two runs came nothing: even in 80 columns that is a share of its own.
+    assert f"{CROSS}fail" in machine
 
 
 async def test_the_cursor_chooses_what_the_diff_shows(tmp_path: Path) -> None:

@@ -1,8 +1,15 @@
 """The screen in a real terminal: what it shows, what it writes, how it ends."""
 
+import contextlib
+import fcntl
 import os
+import select
+import shutil
 import signal
+import struct
+import subprocess
 import sys
+import termios
 import time
 from pathlib import Path
 from types import TracebackType
@@ -11,6 +18,7 @@ import pexpect
 import pyte
 import pytest
 
+from autoresearch_tui.tui.terminal import HUNG_UP
 from tests.tui.nights import Ending, MadeNight, make_night
 
 PROGRAM = """
@@ -125,3 +133,74 @@ def test_without_a_terminal_for_its_input_it_says_what_to_do() -> None:
     child = pexpect.spawn("/bin/sh", ["-c", command], cwd=str(ROOT), encoding="utf-8")
     child.expect("autoresearch run --headless", timeout=PATIENCE_S)
     child.close(force=True)
+
+
+class Foreign:
+    """A cockpit whose terminal is not its controlling one: no signal tells of a hang-up."""
+
+    def __init__(self, made: MadeNight, columns: int, lines: int) -> None:
+        self.terminal, theirs = os.openpty()
+        self._name = os.ttyname(theirs)
+        self.resize(columns, lines)
+        environment = {**os.environ, "TERM": "xterm-256color", "PYTHONPATH": str(ROOT)}
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", PROGRAM, str(made.session.folder)],
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            start_new_session=True,
+            cwd=ROOT,
+            env=environment,
+        )
+        os.close(theirs)
+
+    def __enter__(self) -> "Foreign":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.kill()
+        self.process.wait()
+
+    def resize(self, columns: int, lines: int) -> None:
+        fcntl.ioctl(self.terminal, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
+
+    def read_until(self, words: bytes) -> None:
+        data = b""
+        while words not in data:
+            assert select.select([self.terminal], [], [], PATIENCE_S)[0], f"{words!r} in vain"
+            data += os.read(self.terminal, 65_536)
+
+    def stall(self) -> None:
+        """Fill the terminal with what nobody reads."""
+        theirs = os.open(self._name, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                os.write(theirs, b"." * 4096)
+        os.close(theirs)
+
+    def hang_up(self) -> int:
+        """Return the exit code of the process, which ends by itself."""
+        os.close(self.terminal)
+        return self.process.wait(timeout=PATIENCE_S)
+
+
+def test_a_terminal_that_goes_without_a_signal_ends_the_screen(tmp_path: Path) -> None:
+    made = make_night(tmp_path, Ending.PAUSED)
+    with Foreign(made, 80, 24) as screen:
+        screen.read_until(b"24 done")
+        shutil.rmtree(made.session.folder)
+        screen.read_until(b"lab dead")
+        assert screen.hang_up() == HUNG_UP
+
+
+def test_a_terminal_that_stalls_and_then_goes_ends_the_screen(tmp_path: Path) -> None:
+    made = make_night(tmp_path, Ending.PAUSED)
+    with Foreign(made, 80, 24) as screen:
+        screen.read_until(b"24 done")
+        screen.stall()
+        for lines in range(25, 60):
+            # More screens than its queue of writes holds, none of which gets through.
+            screen.resize(80, lines)
+            screen.process.send_signal(signal.SIGWINCH)
+        os.write(screen.terminal, b"q")
+        assert screen.hang_up() == HUNG_UP

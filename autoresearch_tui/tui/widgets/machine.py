@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from autoresearch_tui.record.samples import DeviceSample, TelemetrySample
 from autoresearch_tui.record.state import Activity
+from autoresearch_tui.tui.ascii import CROSS
 from autoresearch_tui.tui.text import Line, Span, both_ends, gibibytes, one_line, pad
 from autoresearch_tui.tui.widgets.canvas import Pane
 
@@ -21,7 +22,8 @@ SHARES: tuple[tuple[str, str, str, tuple[Activity, ...]], ...] = (
     ("▓", "accent", "start", (Activity.STARTING, Activity.COMPILING)),
     ("▒", "note", "eval", (Activity.EVALUATING,)),
     ("░", "warn", "wait", (Activity.WAITING_FOR_AGENT, Activity.WAITING_FOR_HUMAN)),
-    ("·", "muted", "other", (Activity.PAUSED, Activity.FAILED)),
+    (CROSS, "bad", "fail", (Activity.FAILED,)),
+    ("·", "muted", "pause", (Activity.PAUSED,)),
 )
 """The parts of the ledger's bar: glyph, style, name and what counts in it."""
 
@@ -34,7 +36,9 @@ class MachinePane(Pane):
     HELP: ClassVar[str | None] = (
         "Each GPU's load, memory, power and heat with a short history (without a GPU: the "
         "processor and its memory), then what the session's time went to: █ training, ▓ starting "
-        "up and compiling, ▒ evaluating, ░ waiting for the agent or for you, · paused and failed. "
+        f"up and compiling, ▒ evaluating, ░ waiting for the agent or for you, {CROSS} spent on "
+        "what came to nothing, · paused. Where the names do not fit, the smallest shares have "
+        "none. "
         "It stands still while nothing runs."
     )
 
@@ -115,12 +119,31 @@ class MachinePane(Pane):
             share_so_far = round(exact)
             bar.append((glyph * (share_so_far - filled), style))
             filled = share_so_far
-        legend: list[Span] = [(" " * LABEL_CELLS, "")] if wide else []
-        for glyph, style, name, share in parts:
-            if share >= SHOWN_SHARE:
-                words = f" {name} {share:.0%}  " if wide else f"{name} {share * 100:.0f} "
-                legend += [(glyph, style), (words, "muted")]
-        return [tuple(bar), tuple(legend)]
+        return [tuple(bar), _legend(parts, width, wide=wide)]
+
+
+def _legend(parts: Sequence[tuple[str, str, str, float]], width: int, *, wide: bool) -> Line:
+    """Return the names and shares of the bar's parts, as many as fit: the largest."""
+    margin: list[Span] = [(" " * LABEL_CELLS, "")] if wide else []
+    room = width - len(margin) * LABEL_CELLS
+    shown: set[str] = set()
+    words = {
+        glyph: f" {name} {share:.0%}  " if wide else f"{name} {share * 100:.0f} "
+        for glyph, _, name, share in parts
+    }
+    for glyph, _, _, share in sorted(parts, key=lambda part: -part[3]):
+        room -= 1 + len(words[glyph])
+        # The blank after the last one may be cut.
+        if share < SHOWN_SHARE or room < -1:
+            break
+        shown.add(glyph)
+    spans = [
+        span
+        for glyph, style, _, _ in parts
+        if glyph in shown
+        for span in ((glyph, style), (words[glyph], "muted"))
+    ]
+    return (*margin, *spans)
 
 
 def _device(
