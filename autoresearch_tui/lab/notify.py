@@ -12,6 +12,7 @@ import logging
 import shutil
 import sys
 from collections import deque
+from collections.abc import Awaitable
 from typing import Any
 
 import msgspec
@@ -73,31 +74,43 @@ class Notifier:
             # What came up meanwhile is one message: services count them.
             body = "\n".join(self._waiting)
             self._waiting.clear()
-            failures = await asyncio.gather(self._send_to_desktop(body), self._send_to_urls(body))
-            for failure in filter(None, failures):
+            for failure in await send(self._settings, self._title, body):
                 log.warning("a notification was not sent: %s", failure)
 
-    async def _send_to_desktop(self, body: str) -> str | None:
-        if not self._settings.desktop:
-            return None
-        command = desktop_command(self._title, body)
-        if command is None:
-            return "this machine has neither notify-send nor osascript"
-        code = await _run(*command)
-        return None if code == 0 else f"{command[0]} failed"
 
-    async def _send_to_urls(self, body: str) -> str | None:
-        if not self._settings.urls:
+async def send(settings: NotifySettings, title: str, body: str) -> list[str]:
+    """Send a message to all that the settings name, and return what went wrong, if anything."""
+    ways: list[Awaitable[str | None]] = []
+    if settings.desktop:
+        ways.append(_send_to_desktop(title, body))
+    if settings.urls:
+        ways.append(_send_to_services(settings.urls, title, body))
+    return [failure for failure in await asyncio.gather(*ways) if failure]
+
+
+def send_now(settings: NotifySettings, title: str, body: str) -> list[str]:
+    """Do the same for a caller without an event loop."""
+    return asyncio.run(send(settings, title, body))
+
+
+async def _send_to_desktop(title: str, body: str) -> str | None:
+    command = desktop_command(title, body)
+    if command is None:
+        return "this machine has neither notify-send nor osascript"
+    code = await _run(*command)
+    return None if code == 0 else f"{command[0]} failed"
+
+
+async def _send_to_services(urls: list[str], title: str, body: str) -> str | None:
+    message = Message(urls=urls, title=title, body=body)
+    child = (sys.executable, "-m", "autoresearch_tui.lab.notify")
+    match await _run(*child, given=msgspec.json.encode(message)):
+        case 0:
             return None
-        message = Message(urls=self._settings.urls, title=self._title, body=body)
-        child = (sys.executable, "-m", "autoresearch_tui.lab.notify")
-        match await _run(*child, given=msgspec.json.encode(message)):
-            case 0:
-                return None
-            case code if code == NO_APPRISE:
-                return "apprise is not installed; mend it with: pip install apprise"
-            case _:
-                return "a service of notify.urls is unknown to apprise, refused it or is not there"
+        case code if code == NO_APPRISE:
+            return "apprise is not installed; mend it with: pip install apprise"
+        case _:
+            return "a service of notify.urls is unknown to apprise, refused it or is not there"
 
 
 def desktop_command(title: str, body: str) -> list[str] | None:

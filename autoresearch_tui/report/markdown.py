@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 _MARKUP = re.compile(r"[\\`*\[\]|~$]|(?<![^\W_])_|_(?![^\W_])|#(?!\d)|(?<=:)//")
 """What would begin something; an underscore inside a word and the number of an experiment do not,
 and a slash is escaped where it would make a link."""
-_HTML = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
+_HTML = re.compile(r"<|&(?=[#\w])")
+"""What would begin a tag or the name of a sign."""
 _TICKS = re.compile(r"`+")
 _FENCE_LEAST = 3
 
@@ -19,8 +20,9 @@ def inline(text: str, limit: int | None = None) -> str:
     line = " ".join("".join(char if char.isprintable() else " " for char in text).split())
     if limit is not None and len(line) > limit:
         line = line[: limit - 1] + "…"
-    # The markup goes first: what stands for HTML has signs of its own.
-    return _MARKUP.sub(lambda found: "\\" + found.group(), line).translate(_HTML)
+    # HTML goes first: what stands for it holds nothing that is markup.
+    line = _HTML.sub(lambda found: "&lt;" if found.group() == "<" else "&amp;", line)
+    return _MARKUP.sub(lambda found: "\\" + found.group(), line)
 
 
 def fenced(text: str, language: str = "") -> str:

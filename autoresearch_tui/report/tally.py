@@ -86,7 +86,8 @@ def tally(facts: Iterable[AnyFact]) -> Tally:
     """Read all the facts of a session."""
     found = Tally()
     for fact in facts:
-        found.first_at = found.first_at or fact.at
+        if not found.state.facts:
+            found.first_at = fact.at
         apply(found.state, fact)
         match fact:
             case events.LabStarted():
