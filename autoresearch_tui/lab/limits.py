@@ -49,8 +49,11 @@ class Limits:
         return next((reason for at, reason in sorted(self._ends_at.items()) if now >= at), None)
 
     def leave_room(self, state: SessionState) -> bool:
-        """Return whether another experiment may be proposed beside those that are open."""
-        if self._is_spent(state) or self._is_target_reached(state):
+        """Return whether another experiment may be proposed beside those that are open.
+
+        Once a limit is reached, nothing that is proposed would be run.
+        """
+        if self.reached(state, time.time()) is not None:
             return False
         if self._max_experiments is None:
             return True

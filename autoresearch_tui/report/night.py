@@ -17,6 +17,7 @@ from autoresearch_tui.session import Session
 DIFF_LIMIT_BYTES = 64 * 1024
 TITLE_CHARS = 100
 REASON_CHARS = 200
+STEPS_MOST = 200
 ROWS_MOST = 1000
 NAMED_MOST = 8
 """Of a list of experiments in a table's cell."""
@@ -58,7 +59,7 @@ def _headline(session: Session, found: Tally) -> str:
     state = found.state
     machine = state.hardware
     lines = [f"# Session {inline(session.tag)}", "", _outcome(state), ""]
-    facts = [f"{state.judged_count} experiments: {_counts(state)}"]
+    facts = [f"{_plural(state.judged_count, 'experiment')}: {_counts(state)}"]
     if state.stop_reason:
         facts.append(f"the lab ended because {inline(state.stop_reason)}")
     else:
@@ -76,14 +77,18 @@ def _headline(session: Session, found: Tally) -> str:
     if found.labs > 1:
         facts.append(f"the lab was started {found.labs} times")
     if found.interruptions:
-        facts.append(f"{found.interruptions} runs were interrupted, and begun anew")
+        facts.append(f"{_plural(found.interruptions, 'run')} interrupted, and begun anew")
     near = _near_misses(state)
     if near:
         facts.append(
-            f"{len(near)} near misses, discarded by no more than the smallest gain that was kept: "
-            f"{_numbers(near)}"
+            f"{_plural(len(near), 'near miss', 'near misses')}, discarded by no more than the "
+            f"smallest gain that was kept: {_numbers(near)}"
         )
     return "\n".join(lines + [f"- {fact}" for fact in facts])
+
+
+def _plural(count: int, one: str, more: str | None = None) -> str:
+    return f"{count} {one if count == 1 else more or one + 's'}"
 
 
 def _counts(state: SessionState) -> str:
@@ -95,10 +100,8 @@ def _outcome(state: SessionState) -> str:
     if best is None or best.val_bpb is None:
         return "**No result**: not even the baseline was measured."
     score = f"{inline(state.metric)} {best.val_bpb:.6f}"
-    runs = sum(run.val_bpb is not None for run in best.runs) or 1
-    sure = (
-        f"{best.standing}, and unconfirmed: {'one run' if runs == 1 else f'{runs} runs'}, one seed"
-    )
+    runs = sum(run.val_bpb is not None for run in best.runs)
+    sure = f"{best.standing}, and unconfirmed: {_plural(runs, 'run')}, one seed"
     if first is None or first is best or first.val_bpb is None:
         return f"**Nothing beat the baseline**, {score} ({sure})."
     gain = abs(best.val_bpb - first.val_bpb)
@@ -132,12 +135,12 @@ def _change(state: SessionState, value: float | None) -> str:
 
 def _path(state: SessionState) -> list[Experiment]:
     """Return the keeps from the baseline to the best, each an edit of the one before it."""
-    path: list[Experiment] = []
+    path: dict[int, Experiment] = {}
     each = state.best
-    while each is not None and each not in path:
-        path.append(each)
+    while each is not None and each.number not in path:
+        path[each.number] = each
         each = None if each.parent is None else state.experiments.get(each.parent)
-    return path[::-1]
+    return list(path.values())[::-1]
 
 
 def _lineage(session: Session, state: SessionState) -> str:
@@ -145,7 +148,9 @@ def _lineage(session: Session, state: SessionState) -> str:
     if not steps:
         return ""
     parts = ["## The best and what it is made of"]
-    for each in steps:
+    if len(steps) > STEPS_MOST:
+        parts.append(f"The latest {STEPS_MOST} of {len(steps)} steps.")
+    for each in steps[-STEPS_MOST:]:
         expected = _change(state, each.expected_change) or "nothing said"
         parts.append(f"### #{each.number} {inline(each.title, TITLE_CHARS)}")
         said = [
@@ -164,7 +169,7 @@ def _lineage(session: Session, state: SessionState) -> str:
 
 def _other_keeps(state: SessionState) -> str:
     on_path = {each.number for each in _path(state)}
-    others = [each for each in _kept(state) if each.number not in on_path]
+    others = [each for each in _kept(state) if each.number not in on_path][-ROWS_MOST:]
     if not others:
         return ""
     lines = [
@@ -176,15 +181,13 @@ def _other_keeps(state: SessionState) -> str:
 
 
 def _near_misses(state: SessionState) -> list[int]:
-    gains = [abs(each.change) for each in _kept(state) if each.change]
-    if not gains:
+    least = min((abs(each.change) for each in _kept(state) if each.change), default=None)
+    if least is None:
         return []
     return [
         each.number
         for each in state.experiments.values()
-        if each.status is Status.DISCARD
-        and each.change is not None
-        and abs(each.change) <= min(gains)
+        if each.status is Status.DISCARD and each.change is not None and abs(each.change) <= least
     ]
 
 

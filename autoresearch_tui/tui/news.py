@@ -32,4 +32,4 @@ def notification(title: str, text: str, environ: Mapping[str, str]) -> str:
 def _plain(text: str) -> str:
     """Return text that can not end the sequence, nor one of its fields."""
     line = "".join(char if char.isprintable() else " " for char in to_ascii(text))
-    return line.replace(";", ",").strip()
+    return " ".join(line.replace(";", ",").split())

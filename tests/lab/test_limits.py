@@ -105,6 +105,8 @@ def test_each_limit_ends_the_session() -> None:
     assert hours.reached(state, 2799) is None
     assert hours.reached(state, 2800) == "0.5 hours are over"
     assert hours.next_at() == 2800
+    # Nothing is asked for that would not be run.
+    assert not hours.leave_room(state)
 
 
 def test_without_limits_there_is_no_end() -> None:

@@ -98,7 +98,7 @@ async def test_a_service_in_trouble_is_a_line_in_the_log_without_its_address(
     urls: list[str],
     says: str,
 ) -> None:
-    monkeypatch.setattr(notify, "SEND_LIMIT_S", 1.0)
+    monkeypatch.setattr(notify, "SEND_LIMIT_S", 0.6)
     services.act(act)
     teller = notifier(*urls)
     with caplog.at_level(logging.DEBUG):

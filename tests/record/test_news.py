@@ -1,5 +1,8 @@
 """What is told to who is away: enough, once, and nothing that can wait."""
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from autoresearch_tui.record import events
 from autoresearch_tui.record.events import AnyFact, Level, Status
 from autoresearch_tui.record.fold import apply
@@ -87,3 +90,11 @@ def test_a_long_text_is_cut_and_is_one_line() -> None:
     (text,) = told(events.Notice(at=300, level=Level.ERROR, text="much\nto say " * 100))
     assert len(text) == TEXT_CHARS
     assert "\n" not in text
+
+
+@given(st.permutations([*NIGHT, *judged(3, Status.KEEP, -0.1), *judged(4, Status.CRASH)]))
+def test_facts_in_any_order_are_told_without_harm(facts: list[AnyFact]) -> None:
+    state = SessionState()
+    for fact in facts:
+        apply(state, fact)
+        assert news(state, fact) != ""

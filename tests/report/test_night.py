@@ -54,7 +54,7 @@ def test_a_night_is_told_from_the_baseline_to_the_best(tmp_path: Path) -> None:
     assert f"{best.val_bpb:.6f}" in outcome
     assert f"#{best.number}" in outcome
     assert f"{gain:.1f} mbpb lower" in outcome
-    assert "measured, and unconfirmed: one run, one seed" in outcome
+    assert "measured, and unconfirmed: 1 run, one seed" in outcome
     path, each = [best.number], best
     while each.parent:
         each = state.experiments[each.parent]
@@ -184,7 +184,7 @@ def test_interrupted_runs_are_counted(tmp_path: Path) -> None:
     run = events.RunEnded(
         at=99, experiment=2, replicate=0, outcome=RunOutcome.INTERRUPTED, reason="SIGTERM"
     )
-    assert "1 runs were interrupted" in night.report(session_of(tmp_path, *NIGHT, run))
+    assert "1 run interrupted" in night.report(session_of(tmp_path, *NIGHT, run))
 
 
 def test_a_report_is_written_whole_or_not_at_all(tmp_path: Path) -> None:

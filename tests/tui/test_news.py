@@ -56,7 +56,7 @@ def test_what_happens_now_is_told_and_what_is_replayed_is_not(tmp_path: Path) ->
     with Terminal(made, 80, 24) as terminal:
         opening = bytes_until(terminal, "3 done")
         notice("a caf\u00e9; and\x07 more")
-        later = bytes_until(terminal, "more") + terminal.read(1.0)
+        later = bytes_until(terminal, "and more") + terminal.read(0.2)
     journal.close()
     assert b"\x1b]9;" not in opening
     assert later.count(b"\x1b]9;autoresearch nov23: a caf?, and more\x1b\\") == 1
