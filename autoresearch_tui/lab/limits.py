@@ -4,7 +4,7 @@ import time
 from datetime import datetime, timedelta
 
 from autoresearch_tui.record.events import Direction, Status
-from autoresearch_tui.record.state import SessionState
+from autoresearch_tui.record.state import Phase, SessionState
 from autoresearch_tui.settings import LimitSettings, SettingsError
 
 SECONDS_PER_HOUR = 3600.0
@@ -44,7 +44,7 @@ class Limits:
                 f"#{state.best.number} has a {state.metric} of {state.best.val_bpb:.6f}, and "
                 f"{self._target_bpb:g} was the target"
             )
-        if self._is_spent(state):
+        if self._is_spent(state) and not _owes_a_run(state):
             return self._spent(state)
         return next((reason for at, reason in sorted(self._ends_at.items()) if now >= at), None)
 
@@ -53,7 +53,7 @@ class Limits:
 
         Once a limit is reached, nothing that is proposed would be run.
         """
-        if self.reached(state, time.time()) is not None:
+        if self._is_spent(state) or self.reached(state, time.time()) is not None:
             return False
         if self._max_experiments is None:
             return True
@@ -66,8 +66,9 @@ class Limits:
         uncounted = ""
         if state.unpriced_tokens:
             uncounted = f"; {state.unpriced_tokens:,} tokens of models without a price not counted"
+        digits = 2 if state.cost_usd >= 1 else 4
         return (
-            f"the proposals have cost {state.cost_usd:.2f} of {self._max_cost:g} US dollars"
+            f"the proposals have cost {state.cost_usd:.{digits}f} of {self._max_cost:g} US dollars"
             f"{uncounted}"
         )
 
@@ -107,6 +108,13 @@ class Limits:
             if value is not None:
                 described[name] = f"{value:g}"
         return described
+
+
+def _owes_a_run(state: SessionState) -> bool:
+    """Return whether an edit that is paid for may run without a person's doing."""
+    opened = (state.experiments[number] for number in state.open_experiments)
+    waits = any(each.phase is not Phase.WAITING_FOR_APPROVAL for each in opened)
+    return waits and not state.paused
 
 
 def _counted(state: SessionState) -> int:

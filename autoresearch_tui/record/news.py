@@ -6,6 +6,8 @@ from autoresearch_tui.record.state import SessionState
 
 STREAK = 5
 """So many experiments in a row without a result are told, once a streak."""
+SAME_MOMENT_S = 1.0
+"""What lies no farther apart speaks of one thing."""
 TEXT_CHARS = 300
 _CRASHES = (Status.CRASH, Status.TIMEOUT, Status.INVALID)
 
@@ -71,7 +73,7 @@ def _streak(state: SessionState) -> int:
 
 def _another_agent(state: SessionState, fact: events.AgentChanged) -> str | None:
     last = state.notices[-1] if state.notices else None
-    if last is not None and last.at == fact.at and last.level is not Level.INFO:
+    if last is not None and last.level is not Level.INFO and fact.at - last.at < SAME_MOMENT_S:
         # Told with that notice.
         return None
     return f"the agent is {fact.agent} from here on: {fact.reason}"

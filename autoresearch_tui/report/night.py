@@ -255,7 +255,7 @@ def _cost(found: Tally) -> str:
         )
         for name, spent in agents.items()
     ]
-    text = f"{state.tokens_spent:,} tokens, {state.cost_usd:.2f} US dollars"
+    text = f"{state.tokens_spent:,} tokens, {_dollars(state.cost_usd)} US dollars"
     if state.unpriced_tokens:
         text += f"; {state.unpriced_tokens:,} of the tokens have no price and are not in the sum"
     columns = (
@@ -269,7 +269,11 @@ def _price(cost_usd: float, tokens: int, unpriced: int) -> str:
         return "none"
     if unpriced == tokens:
         return "no price"
-    return f"{cost_usd:.2f}" + (" and more" if unpriced else "")
+    return _dollars(cost_usd) + (" and more" if unpriced else "")
+
+
+def _dollars(cost_usd: float) -> str:
+    return f"{cost_usd:.2f}" if cost_usd >= 1 else f"{cost_usd:.4f}"
 
 
 def _table(session: Session, state: SessionState) -> str:

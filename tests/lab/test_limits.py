@@ -12,7 +12,7 @@ from autoresearch_tui.control.messages import Pause
 from autoresearch_tui.lab import limits as limits_module
 from autoresearch_tui.lab.limits import Limits, next_time
 from autoresearch_tui.record.events import Direction, Status, Usage
-from autoresearch_tui.record.state import Activity, Experiment, SessionState
+from autoresearch_tui.record.state import Activity, Experiment, Phase, SessionState
 from autoresearch_tui.settings import LimitSettings, Settings, SettingsError
 from tests.workshop import ScriptedAgent, Workshop
 
@@ -177,6 +177,22 @@ def test_money_ends_the_session_and_the_asking_and_says_what_it_does_not_know(
     if reason is not None:
         assert "US dollars" in reason
         assert (f"{unpriced:,} tokens" in reason) == (unpriced > 0)
+
+
+@pytest.mark.parametrize("phase", [Phase.QUEUED, Phase.TRAINING, Phase.EVALUATED])
+def test_an_edit_that_is_paid_for_still_gets_its_run(phase: Phase) -> None:
+    paid = experiment(7, val_bpb=1.0)
+    state = SessionState(cost_usd=2.0, experiments={7: paid}, open_experiments=[7])
+    limits = Limits(LimitSettings(max_cost=1), 0)
+    paid.phase = phase
+    assert limits.reached(state, 0) is None
+    assert not limits.leave_room(state)
+    # But nobody is waited for.
+    state.paused_by = "ada"
+    assert limits.reached(state, 0)
+    state.paused_by = None
+    paid.phase = Phase.WAITING_FOR_APPROVAL
+    assert limits.reached(state, 0)
 
 
 @given(st.floats(0.1, 3), st.floats(0.1, 3), st.sampled_from(Direction))

@@ -69,7 +69,7 @@ def test_a_question_and_another_agent_are_told_and_the_latter_not_twice() -> Non
     assert question == "needs approval: #3 t"
     change = events.AgentChanged(at=300, agent="tpe", model=None, reason="the key was refused")
     assert told(change) == ["the agent is tpe from here on: the key was refused"]
-    notice = events.Notice(at=300, level=Level.ERROR, text="claude can not go on")
+    notice = events.Notice(at=299.9, level=Level.ERROR, text="claude can not go on")
     assert told(notice, change) == ["claude can not go on"]
 
 

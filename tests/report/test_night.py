@@ -131,9 +131,9 @@ def test_what_agents_used_is_summed_by_agent_and_what_has_no_price_is_said(
         expected_change=None, agent="claude", usage=dear,
     )  # fmt: skip
     page = night.report(session_of(tmp_path, *NIGHT, edit, failed))
-    assert "3,355 tokens, 0.50 US dollars; 2,345 of the tokens have no price" in page
+    assert "3,355 tokens, 0.5000 US dollars; 2,345 of the tokens have no price" in page
     assert row(page, "claude") == [
-        "claude", "1", "1", "4", "1,000", "2,345", "10", "0.50 and more"
+        "claude", "1", "1", "4", "1,000", "2,345", "10", "0.5000 and more"
     ]  # fmt: skip
 
 
