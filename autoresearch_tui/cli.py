@@ -17,7 +17,7 @@ from autoresearch_tui.control import client, messages
 from autoresearch_tui.record.events import Absence, ApprovalMode
 from autoresearch_tui.record.fold import fold
 from autoresearch_tui.record.journal import JournalReader
-from autoresearch_tui.report import summary
+from autoresearch_tui.report import night, summary
 from autoresearch_tui.session import LabLife, Session, SessionError
 from autoresearch_tui.settings import Layer, SettingsError
 
@@ -101,6 +101,13 @@ def _parser() -> argparse.ArgumentParser:
     log.add_argument("--json", action="store_true", help="the facts themselves")
     show = command("show", _show, "print one experiment: verdict, hypothesis and diff")
     show.add_argument("experiment", type=int)
+    report = command("report", _report, "print what a session came to, as Markdown")
+    report.add_argument("-o", "--output", metavar="FILE", default="-", help="write it there")
+    gc = command("gc", _gc, "show what can be freed of the repository's sessions, and free it")
+    free = gc.add_mutually_exclusive_group()
+    free.add_argument("--yes", action="store_true", help="free it")
+    free.add_argument("--dry-run", action="store_true", help="show it alone, as without --yes")
+    command("notify", _notify, "send a message to all that [notify] names, to see that it works")
     command("sessions", _sessions, "list the repository's sessions")
     doctor = command("doctor", _doctor, "check what a night needs")
     _add_agent_flags(doctor)
@@ -344,6 +351,57 @@ def _show(arguments: argparse.Namespace) -> int:
         diff = session.diff(experiment.number).read_text(encoding="utf-8", errors="replace")
         print("\n" + headless.printable_lines(diff))
     return 0
+
+
+def _report(arguments: argparse.Namespace) -> int:
+    session = _find(arguments)
+    if arguments.output == "-":
+        print(night.report(session), end="")
+        return 0
+    try:
+        night.write(session, Path(arguments.output))
+    except OSError as error:
+        raise SessionError(f"{arguments.output} can not be written: {error.strerror}.") from error
+    return 0
+
+
+def _gc(arguments: argparse.Namespace) -> int:
+    from autoresearch_tui.lab import retention  # noqa: PLC0415
+
+    tag, now, total = arguments.tag, time.time(), 0
+    of_tag = [sessions.find(Path.cwd(), tag)] if tag else sessions.sessions(Path.cwd())
+    for session in of_tag:
+        policy = settings.load(Path.cwd(), os.environ, {}, session.settings).retention
+        look = retention.free if arguments.yes else retention.waste
+        found = look(session, policy, now)
+        total += sum(each.size_bytes for each in found)
+        for kind in retention.Kind:
+            sizes = [each.size_bytes for each in found if each.kind is kind]
+            if sizes:
+                size = retention.in_words(sum(sizes))
+                print(f"{session.tag:<16} {size:>9}  {kind} ({len(sizes)})")
+    print(f"{'freed' if arguments.yes else 'can be freed':<16} {retention.in_words(total):>9}")
+    if total and not arguments.yes:
+        print("Free it with: autoresearch gc --yes. Facts, diffs and git's objects stay.")
+    return 0
+
+
+def _notify(arguments: argparse.Namespace) -> int:
+    from autoresearch_tui.lab import notify  # noqa: PLC0415
+
+    known = sessions.sessions(Path.cwd())
+    session = sessions.find(Path.cwd(), arguments.tag) if known else None
+    last_run = None if session is None else session.settings
+    chosen = settings.load(Path.cwd(), os.environ, {}, last_run).notify
+    if not (chosen.desktop or chosen.urls):
+        raise SettingsError(
+            "Nobody is named to be notified: set desktop = true or urls in the section [notify] "
+            "of autoresearch.toml, or AUTORESEARCH_NOTIFY_URLS."
+        )
+    failures = notify.send_now(chosen, "autoresearch", "This is what a message looks like.")
+    for failure in failures:
+        print(f"autoresearch: {failure}", file=sys.stderr)
+    return EXIT_TROUBLE if failures else 0
 
 
 def _sessions(_arguments: argparse.Namespace) -> int:

@@ -119,7 +119,7 @@ class LimitSettings(_Section, frozen=True, kw_only=True):
 
 
 class Price(_Section, frozen=True, kw_only=True):
-    """What a model costs, in US dollars a million tokens."""
+    """What a model costs, in US dollars a million tokens; 0 is a price."""
 
     input: float
     output: float
@@ -133,7 +133,8 @@ class NotifySettings(_Section, frozen=True, kw_only=True):
     desktop: bool = False
     """The desktop's own notifications, where the lab runs on one."""
     urls: list[str] = []
-    """Services as apprise names them; wants `pip install autoresearch-tui[notify]`."""
+    """Services as apprise names them; wants `pip install autoresearch-tui[notify]`. They hold
+    secrets, so best given in the environment, with blanks between them."""
 
 
 class WatchdogSettings(_Section, frozen=True, kw_only=True):
@@ -197,11 +198,15 @@ def load(
 
 
 def write(path: Path, settings: Settings) -> None:
-    """Store the settings for `load`; values that are none are left out: TOML has no word for it."""
+    """Store the settings for `load`; values that are none are left out: TOML has no word for it.
+
+    So are the addresses to notify, which hold secrets: they are read anew at every start.
+    """
     sections = {
         section: {key: value for key, value in values.items() if value is not None}
         for section, values in msgspec.to_builtins(settings).items()
     }
+    del sections["notify"]["urls"]
     temporary = path.with_suffix(".tmp")
     temporary.write_text(tomli_w.dumps(sections))
     temporary.replace(path)
@@ -240,8 +245,9 @@ def _environment_layer(environ: Mapping[str, str]) -> Layer:
         name = f"{ENVIRONMENT_PREFIX}_{section}_{key}".upper()
         if name not in environ:
             continue
+        written = environ[name].split() if kind == list[str] else environ[name]
         try:
-            value = msgspec.convert(environ[name], kind, strict=False)
+            value = msgspec.convert(written, kind, strict=False)
         except msgspec.ValidationError as error:
             raise SettingsError(f"{name}={environ[name]!r} does not do: {error}.") from error
         layer.setdefault(section, {})[key] = value
@@ -292,6 +298,13 @@ def _check_sense(settings: Settings) -> None:
     for name, value in positive.items():
         if value is not None and not 0 < value < float("inf"):
             raise SettingsError(f"{name} is {value:g}; it must be greater than zero.")
+    not_negative = {"retention.outputs_days": settings.retention.outputs_days}
+    for model, price in settings.prices.items():
+        for what, value in msgspec.structs.asdict(price).items():
+            not_negative[f'prices."{model}".{what}'] = value
+    for name, value in not_negative.items():
+        if not 0 <= value < float("inf"):
+            raise SettingsError(f"{name} is {value:g}; it must be zero or more.")
     if (settings.approval.timeout_s is None) != (settings.approval.then is None):
         raise SettingsError(
             "approval.timeout_s and approval.then belong together: how long an edit waits, and "

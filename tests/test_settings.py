@@ -9,6 +9,8 @@ from autoresearch_tui.record.events import ApprovalMode
 from autoresearch_tui.settings import (
     AgentSettings,
     LimitSettings,
+    NotifySettings,
+    Price,
     RunSettings,
     Settings,
     SettingsError,
@@ -77,3 +79,25 @@ def test_a_session_keeps_what_it_was_run_with_but_for_its_limits(tmp_path: Path)
     assert kept == Settings(run=RunSettings(budget_s=7.5))
     flags = {"run": {"budget_s": 9.0}}
     assert settings.load(tmp_path, {}, flags, tmp_path / "session.toml").run.budget_s == 9.0
+
+
+def test_a_price_of_ones_own_is_kept_by_the_session_and_zero_is_one(tmp_path: Path) -> None:
+    write(tmp_path, '[prices."my.model"]\ninput = 0\noutput = 2.5\n')
+    found = settings.load(tmp_path, {}, {})
+    assert found.prices == {"my.model": Price(input=0, output=2.5)}
+    settings.write(tmp_path / "session.toml", found)
+    write(tmp_path, "")
+    assert settings.load(tmp_path, {}, {}, tmp_path / "session.toml").prices == found.prices
+    write(tmp_path, '[prices."my.model"]\ninput = -1\noutput = 2.5\n')
+    with pytest.raises(SettingsError, match=r"my\.model.*zero or more"):
+        settings.load(tmp_path, {}, {})
+
+
+def test_addresses_come_from_the_environment_and_are_stored_nowhere(tmp_path: Path) -> None:
+    environ = {"AUTORESEARCH_NOTIFY_URLS": "ntfy://topic  mailto://user:hunter2@example.org"}
+    found = settings.load(tmp_path, environ, {"notify": {"desktop": True}})
+    assert found.notify.urls == ["ntfy://topic", "mailto://user:hunter2@example.org"]
+    settings.write(tmp_path / "session.toml", found)
+    assert "hunter2" not in (tmp_path / "session.toml").read_text()
+    again = settings.load(tmp_path, {}, {}, tmp_path / "session.toml")
+    assert again.notify == NotifySettings(desktop=True)

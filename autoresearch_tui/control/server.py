@@ -45,15 +45,15 @@ class ControlServer:
 
     async def listen_again_if_lost(self) -> None:
         """Make the socket anew where somebody removed it, as a logout may."""
-        if not self._path.exists():
-            if self._server is not None:
-                self._server.close()
+        if self._server is not None and not self._path.exists():
+            self._server.close()
             await self.start()
 
     async def stop(self) -> None:
         """Stop listening and remove the socket."""
         if self._server is not None:
             self._server.close()
+            self._server = None
             self._path.unlink(missing_ok=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -32,10 +32,12 @@ from autoresearch_tui.lab import stages
 from autoresearch_tui.lab.launcher import HandOver, Launch
 from autoresearch_tui.lab.limits import Limits
 from autoresearch_tui.lab.loop import Lab
+from autoresearch_tui.lab.notify import Notifier
+from autoresearch_tui.lab.prices import Prices
 from autoresearch_tui.lab.repository import ExperimentRepository, RepositoryError
 from autoresearch_tui.lab.seal import SealBroken, seal
 from autoresearch_tui.lab.telemetry import Telemetry
-from autoresearch_tui.lab.tools import Tools
+from autoresearch_tui.lab.tools import Hear, Tools, hear_nothing
 from autoresearch_tui.record import events
 from autoresearch_tui.record.events import Level
 from autoresearch_tui.record.fold import fold
@@ -45,6 +47,8 @@ from autoresearch_tui.settings import SettingsError
 
 CLEARING_LIMIT_S = 30.0
 """How long the supervisor of an earlier lab's run may take to clear it."""
+REPORT_LIMIT_S = 60.0
+"""How long the report of a night may take."""
 
 log = logging.getLogger(__name__)
 
@@ -85,7 +89,8 @@ async def _run(folder: Session, lock: SessionLock, handed: HandOver) -> int:
     state = fold(JournalReader(folder.journal).read())
     journal = Journal(folder.journal)
     agent, notice = catalogue.choose(chosen.agent, os.environ)
-    tools = make_tools(folder, handed, agent, run_lock)
+    notifier = Notifier(chosen.notify, folder.tag)
+    tools = make_tools(folder, handed, agent, run_lock, notifier.hear)
     lab = Lab(tools, state, journal)
     socket_path = folder.new_socket()
     server = ControlServer(socket_path, lab.handle)
@@ -99,7 +104,14 @@ async def _run(folder: Session, lock: SessionLock, handed: HandOver) -> int:
     ]
     _end_on_signals(lab)
     try:
-        return await _run_to_the_end(lab, folder)
+        code = await _run_to_the_end(lab, folder)
+        # What comes after the end would be a command to nobody.
+        await server.stop()
+        await asyncio.gather(_write_report(folder), notifier.finish())
+        if lab.state.lab_pid is None:
+            # An end that the journal does not know of is to look like one: `lab.json` stays.
+            folder.lab_file.unlink(missing_ok=True)
+        return code
     finally:
         for task in background:
             task.cancel()
@@ -108,7 +120,9 @@ async def _run(folder: Session, lock: SessionLock, handed: HandOver) -> int:
         lock.release()
 
 
-def make_tools(folder: Session, handed: HandOver, agent: Agent, run_lock: int) -> Tools:
+def make_tools(
+    folder: Session, handed: HandOver, agent: Agent, run_lock: int, hear: Hear = hear_nothing
+) -> Tools:
     """Return what a lab works with on this machine; `run_lock` is a descriptor that jobs keep.
 
     Raises:
@@ -133,17 +147,18 @@ def make_tools(folder: Session, handed: HandOver, agent: Agent, run_lock: int) -
         fallback=catalogue.fallback(),
         limits=Limits(chosen.limits, time.time()),
         seal=seal(folder, Path(launch.data_folder)),
+        prices=Prices(chosen.prices, local=chosen.agent.base_url is not None),
+        hear=hear,
     )
 
 
 async def _run_to_the_end(lab: Lab, folder: Session) -> int:
-    """Run the night; an end that the journal knows of leaves no `lab.json`, any other does."""
+    """Run the night and return the exit code; the journal knows the end, if the disk has room."""
     try:
         end = await lab.run()
     except RepositoryError as error:
         log.error("%s", error)  # noqa: TRY400
         lab.record(events.LabStopped(at=time.time(), reason=str(error), trouble=True))
-        folder.lab_file.unlink(missing_ok=True)
         return 1
     except OSError as error:
         sentence = _disk_sentence(folder, error)
@@ -151,11 +166,32 @@ async def _run_to_the_end(lab: Lab, folder: Session) -> int:
         log.error("%s", sentence)  # noqa: TRY400 - the log's end is what a viewer shows
         with contextlib.suppress(OSError):
             lab.record(events.LabStopped(at=time.time(), reason=sentence, trouble=True))
-            folder.lab_file.unlink(missing_ok=True)
         return 1
     log.info("ended: %s", end.reason)
-    folder.lab_file.unlink(missing_ok=True)
     return 0
+
+
+async def _write_report(folder: Session) -> None:
+    """Have a process of its own write the night's report; that one fails is no trouble."""
+    try:
+        writing = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "autoresearch_tui.report",
+            str(folder.folder),
+            stdin=asyncio.subprocess.DEVNULL,
+        )
+        try:
+            async with asyncio.timeout(REPORT_LIMIT_S):
+                failed = await writing.wait()
+        except TimeoutError:
+            writing.kill()
+            await writing.wait()
+            failed = True
+    except OSError:
+        failed = True
+    if failed:
+        log.warning("the report could not be written; autoresearch report prints it")
 
 
 def record_start(lab: Lab, tools: Tools, launch: Launch, notice: str | None) -> None:
@@ -191,6 +227,13 @@ def record_start(lab: Lab, tools: Tools, launch: Launch, notice: str | None) -> 
         lab.record(events.Notice(at=now, level=Level.WARNING, text=note))
     if notice:
         lab.record(events.Notice(at=now, level=Level.INFO, text=notice))
+    model = tools.agent.model
+    if tools.settings.limits.max_cost is not None and model and tools.prices.of(model) is None:
+        text = (
+            f"Nobody knows the price of {model}, so its proposals are counted in tokens alone and "
+            f'limits.max_cost does not end them. Give it one in [prices."{model}"].'
+        )
+        lab.record(events.Notice(at=now, level=Level.WARNING, text=text))
 
 
 async def _take_over_runs(folder: Session) -> int:

@@ -49,7 +49,9 @@ class Lab:
         self._session: Session = tools.session
         self._journal = journal
         self._changed = asyncio.Event()
-        self._proposer = Proposer(tools.session, tools.repository, tools.agent, tools.fallback)
+        self._proposer = Proposer(
+            tools.session, tools.repository, tools.agent, tools.fallback, tools.prices
+        )
         self._verdicts = Verdicts(tools, state, self.record)
         self._spares = Spares(tools)
         self._runs: dict[int, Training] = {}
@@ -70,6 +72,7 @@ class Lab:
         """
         self._journal.append(fact)
         apply(self.state, fact)
+        self._tools.hear(self.state, fact)
         self._changed.set()
 
     def is_busy(self) -> bool:
@@ -188,14 +191,9 @@ class Lab:
         return trained or (run is not None and run.may_have_clock)
 
     async def _wait(self) -> None:
-        """Wait until something changes, or a limit of time is reached."""
-        limit_at = self._tools.limits.next_at()
-        left_s = None if limit_at is None else limit_at - time.time()
-        if left_s is not None and left_s <= 0:
-            # It was reached during a run, whose end is awaited.
-            left_s = None
+        """Wait until something changes, or a limit of time is to be looked at."""
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(left_s):
+            async with asyncio.timeout(self._tools.limits.wait_s(time.time())):
                 await self._changed.wait()
 
     def _begin(

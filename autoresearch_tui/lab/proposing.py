@@ -13,6 +13,7 @@ import msgspec
 from autoresearch_tui.agents.base import Agent, Context, Proposal, ProposalError
 from autoresearch_tui.lab import notebook, stages
 from autoresearch_tui.lab.look import new_marks
+from autoresearch_tui.lab.prices import NO_PRICES, Prices
 from autoresearch_tui.lab.repository import TRAIN_FILE, ExperimentRepository
 from autoresearch_tui.record import events
 from autoresearch_tui.record.events import KnownFact, Level
@@ -92,13 +93,19 @@ class Proposer:
     """Turns an agent's answers into stored experiments."""
 
     def __init__(
-        self, session: Session, repository: ExperimentRepository, agent: Agent, fallback: Agent
+        self,
+        session: Session,
+        repository: ExperimentRepository,
+        agent: Agent,
+        fallback: Agent,
+        prices: Prices = NO_PRICES,
     ) -> None:
-        """Ask `agent`; when it can not go on, `fallback`."""
+        """Ask `agent`; when it can not go on, `fallback`. What they use costs `prices`."""
         self._session = session
         self._repository = repository
         self._agent = agent
         self._fallback = agent if agent.name == fallback.name else fallback
+        self._prices = prices
         self._thoughts = Thoughts(session.reasoning)
 
     def baseline(self, state: SessionState, record: Record) -> None:
@@ -190,9 +197,10 @@ class Proposer:
     ) -> None:
         number, now = state.next_number, time.time()
         self._thoughts.add(number, ThoughtKind.ERROR, str(error))
+        usage = self._prices.priced(agent.model, error.usage)
         record(
             events.ProposalFailed(
-                at=now, experiment=number, agent=agent.name, reason=str(error), usage=error.usage
+                at=now, experiment=number, agent=agent.name, reason=str(error), usage=usage
             )
         )
         failures = state.proposal_failures_in_a_row
@@ -257,7 +265,7 @@ class Proposer:
             model=model,
             lines_added=added,
             lines_removed=removed,
-            usage=proposal.usage,
+            usage=self._prices.priced(model, proposal.usage),
             marks=marks,
         )
         folder = self._session.experiment(number)

@@ -7,9 +7,11 @@ from autoresearch_tui.agents.base import Agent
 from autoresearch_tui.executors.base import Executor
 from autoresearch_tui.lab import stages
 from autoresearch_tui.lab.limits import Limits
+from autoresearch_tui.lab.prices import NO_PRICES, Prices
 from autoresearch_tui.lab.repository import ExperimentRepository
 from autoresearch_tui.lab.seal import NOTHING_SEALED, Seal
 from autoresearch_tui.record.events import KnownFact
+from autoresearch_tui.record.state import SessionState
 from autoresearch_tui.session import Session
 from autoresearch_tui.settings import Settings
 
@@ -19,6 +21,14 @@ Record = Callable[[KnownFact], None]
 Raises:
     OSError: the disk is full or gone; neither has the fact.
 """
+
+
+Hear = Callable[[SessionState, KnownFact], None]
+"""Is told each fact once the state has it; it never blocks and never fails."""
+
+
+def hear_nothing(_state: SessionState, _fact: KnownFact) -> None:
+    """Care about no fact."""
 
 
 class CanNotGoOn(Exception):
@@ -41,3 +51,5 @@ class Tools:
     limits: Limits
     seal: Seal = NOTHING_SEALED
     """Of what the scores depend on."""
+    prices: Prices = NO_PRICES
+    hear: Hear = hear_nothing

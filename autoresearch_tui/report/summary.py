@@ -121,6 +121,8 @@ def _closing_lines(session: Session, state: SessionState) -> Iterator[str]:
     yield from _results_lines(state)
     yield f"kept        git log autoresearch/{session.tag}"
     yield f"all         git log --all --glob='refs/autoresearch/{session.tag}/*'"
+    if session.report.exists():
+        yield f"report      {session.report}"
     yield f"table       {session.results}"
     yield f"files       {session.folder}"
 

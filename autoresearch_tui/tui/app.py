@@ -1,5 +1,6 @@
 """The cockpit: follows a night at two looks a second, and passes verbs on to its lab."""
 
+import os
 import time
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -23,7 +24,7 @@ from autoresearch_tui.control.messages import (
     Stop,
 )
 from autoresearch_tui.session import LabLife, Session
-from autoresearch_tui.tui import terminal, themes
+from autoresearch_tui.tui import news, terminal, themes
 from autoresearch_tui.tui.night import Night
 from autoresearch_tui.tui.screens.approval import ApprovalScreen
 from autoresearch_tui.tui.screens.cockpit import CockpitScreen
@@ -149,6 +150,7 @@ class Cockpit(App[None]):
         """Take in what was written, and draw what changed."""
         if self.night.read() or self.night.lively:
             self._show()
+        self._notify_terminal()
 
     def _show(self) -> None:
         if not self.is_running:
@@ -159,6 +161,14 @@ class Cockpit(App[None]):
             if isinstance(self.screen, PanedScreen) and self.screen.is_mounted:
                 self.screen.show_night()
             self._say_notice()
+
+    def _notify_terminal(self) -> None:
+        """Have the terminal tell who looks elsewhere what is worth it."""
+        if self._driver is None:
+            return
+        for text in self.night.news:
+            title = f"autoresearch {self.session.tag}"
+            self._driver.write(news.notification(title, text, os.environ))
 
     def _say_notice(self) -> None:
         """Show the newest notice of the present lab once."""

@@ -14,6 +14,7 @@ import msgspec
 from autoresearch_tui.record import fold
 from autoresearch_tui.record.journal import JournalReader
 from autoresearch_tui.record.lines import LineTail
+from autoresearch_tui.record.news import news
 from autoresearch_tui.record.samples import StepSample, TelemetrySample, Thought, ThoughtKind
 from autoresearch_tui.record.state import Experiment, Phase, SessionState
 from autoresearch_tui.session import LabLife, Session, lab_life
@@ -84,6 +85,8 @@ class Night:
         self.state = SessionState()
         self.life = LabLife.NONE
         self.loaded = False
+        self.news: list[str] = []
+        """What the last read found that is worth telling; nothing of what was there before."""
         self.telemetry: deque[TelemetrySample] = deque(maxlen=TELEMETRY_KEPT)
         self.blocks: deque[Block] = deque(maxlen=THOUGHTS_KEPT)
         self.curve: Curve | None = None
@@ -100,8 +103,11 @@ class Night:
         state = self.state
         before = (state.facts, self.life)
         lab_before = (state.lab_pid, state.stop_reason)
+        self.news.clear()
         for fact in self._journal.read():
             fold.apply(state, fact)
+            if self.loaded and (told := news(state, fact)):
+                self.news.append(told)
         self._poll_life(at_once=(state.lab_pid, state.stop_reason) != lab_before)
         samples = self._read_telemetry()
         thoughts = self._read_thoughts()

@@ -1,0 +1,122 @@
+"""What a report needs of a journal beside the state that it leads to."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from autoresearch_tui.record import events
+from autoresearch_tui.record.events import AnyFact, Usage
+from autoresearch_tui.record.fold import apply
+from autoresearch_tui.record.state import SessionState
+
+CAUSE_CHARS = 160
+_ADDRESS = re.compile(r"0x[0-9a-fA-F]+")
+_NUMBER = re.compile(r"\d+(\.\d+)?([eE][-+]?\d+)?")
+
+
+@dataclass(slots=True)
+class Spent:
+    """What one agent used."""
+
+    proposals: int = 0
+    failures: int = 0
+    seconds: float = 0.0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cache_tokens: int = 0
+    """Read from a cache or written to one."""
+    cost_usd: float = 0.0
+    unpriced_tokens: int = 0
+
+    @property
+    def tokens(self) -> int:
+        """All of them."""
+        return self.input_tokens + self.output_tokens + self.cache_tokens
+
+    def add(self, usage: Usage) -> None:
+        """Count one proposal's usage."""
+        cache = usage.cache_read_tokens + usage.cache_write_tokens
+        self.seconds += usage.seconds
+        self.input_tokens += usage.input_tokens
+        self.output_tokens += usage.output_tokens
+        self.cache_tokens += cache
+        if usage.cost_usd is None:
+            self.unpriced_tokens += usage.input_tokens + usage.output_tokens + cache
+        else:
+            self.cost_usd += usage.cost_usd
+
+
+@dataclass(slots=True)
+class Cause:
+    """A way in which things failed."""
+
+    what: str
+    """How it ended: a status, or that there was no proposal."""
+    example: str
+    """The reason of the first one."""
+    experiments: list[int] = field(default_factory=list[int])
+
+
+@dataclass(slots=True)
+class Tally:
+    """A journal read to its end."""
+
+    state: SessionState = field(default_factory=SessionState)
+    first_at: float = 0.0
+    """The moment of the first fact."""
+    labs: int = 0
+    """How often a lab took the session up."""
+    interruptions: int = 0
+    """How many runs ended before their time and were begun anew."""
+    by_agent: dict[str, Spent] = field(default_factory=dict[str, Spent])
+    causes: dict[tuple[str, str], Cause] = field(default_factory=dict[tuple[str, str], Cause])
+    """Of failures, by how it ended and by its reason without what differs from case to case."""
+
+
+FAILURES = (
+    events.Status.CRASH,
+    events.Status.TIMEOUT,
+    events.Status.INVALID,
+    events.Status.KILLED,
+    events.Status.REJECTED,
+)
+
+
+def tally(facts: Iterable[AnyFact]) -> Tally:
+    """Read all the facts of a session."""
+    found = Tally()
+    for fact in facts:
+        if not found.state.facts:
+            found.first_at = fact.at
+        apply(found.state, fact)
+        match fact:
+            case events.LabStarted():
+                found.labs += 1
+            case events.Proposed():
+                spent = found.by_agent.setdefault(fact.agent, Spent())
+                spent.proposals += 1
+                spent.add(fact.usage)
+            case events.ProposalFailed():
+                spent = found.by_agent.setdefault(fact.agent, Spent())
+                spent.failures += 1
+                spent.add(fact.usage)
+                _count(found, f"no proposal from {fact.agent}", fact.reason, fact.experiment)
+            case events.RunEnded(outcome=events.RunOutcome.INTERRUPTED):
+                found.interruptions += 1
+            case events.Judged() if fact.status in FAILURES:
+                _count(found, fact.status, fact.reason, fact.experiment)
+            case _:
+                pass
+    return found
+
+
+def _count(found: Tally, what: str, reason: str, experiment: int) -> None:
+    key = (what, cause(reason))
+    known = found.causes.setdefault(key, Cause(what, reason))
+    known.experiments.append(experiment)
+
+
+def cause(reason: str) -> str:
+    """Return a reason without the numbers and addresses that differ from case to case."""
+    line = " ".join(reason.split())[:CAUSE_CHARS]
+    return _NUMBER.sub("N", _ADDRESS.sub("N", line))
