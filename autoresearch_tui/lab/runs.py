@@ -13,7 +13,7 @@ from autoresearch_tui.executors.base import (
     Started,
     Warm,
 )
-from autoresearch_tui.lab import stages
+from autoresearch_tui.lab import clock, stages
 from autoresearch_tui.lab.seal import SealBroken
 from autoresearch_tui.lab.standby import Spare
 from autoresearch_tui.lab.tools import CanNotGoOn, Record, Tools
@@ -71,7 +71,7 @@ def record_end(tools: Tools, record: Record, experiment: Experiment, ended: Ende
         clock_ended_at = run.clock_started_at + ended.trained_s
     record(
         events.RunEnded(
-            at=time.time(),
+            at=clock.now(),
             experiment=experiment.number,
             replicate=run.replicate if run else 0,
             outcome=outcome,
@@ -187,7 +187,7 @@ class Training(_Work):
                 case Opened():
                     self._record(
                         events.TrialOpened(
-                            at=time.time(), experiment=self.number, replicate=self._replicate
+                            at=clock.now(), experiment=self.number, replicate=self._replicate
                         )
                     )
                 case Ready():
@@ -198,7 +198,7 @@ class Training(_Work):
                 case ClockStarted():
                     self._record(
                         events.ClockStarted(
-                            at=time.time(),
+                            at=clock.now(),
                             experiment=self.number,
                             replicate=self._replicate,
                             startup_s=event.startup_s,
@@ -211,7 +211,7 @@ class Training(_Work):
 
     def _started(self, pid: int) -> events.RunStarted:
         return events.RunStarted(
-            at=time.time(),
+            at=clock.now(),
             experiment=self.number,
             replicate=self._replicate,
             seed=self._seed,
@@ -272,7 +272,7 @@ class Evaluating(_Work):
         run = self._experiment.last_run
         self._record(
             events.Evaluated(
-                at=time.time(),
+                at=clock.now(),
                 experiment=self.number,
                 replicate=run.replicate if run else 0,
                 valid=found.valid,

@@ -3,10 +3,8 @@
 An end at any moment in between is mended by `reconcile`.
 """
 
-import time
-
 from autoresearch_tui.executors.base import Ended
-from autoresearch_tui.lab import notebook, stages
+from autoresearch_tui.lab import clock, notebook, stages
 from autoresearch_tui.lab.judge import Verdict
 from autoresearch_tui.lab.runs import record_end
 from autoresearch_tui.lab.tools import Record, Tools
@@ -81,7 +79,7 @@ class Verdicts:
         )
         self._record(
             events.Judged(
-                at=time.time(),
+                at=clock.now(),
                 experiment=number,
                 status=verdict.status,
                 reason=verdict.reason,
@@ -112,5 +110,5 @@ class Verdicts:
                 f"{branch} is checked out, so that it can not follow the keeps. It will at the "
                 "first keep after another branch is checked out."
             )
-            self._record(events.Notice(at=time.time(), level=Level.WARNING, text=text))
+            self._record(events.Notice(at=clock.now(), level=Level.WARNING, text=text))
         self._branch_stays = not there
