@@ -1,5 +1,6 @@
 """One job of an experiment, its training or its evaluation: launched, watched and recorded."""
 
+import signal
 import time
 
 from autoresearch_tui.executors.base import (
@@ -23,6 +24,8 @@ from autoresearch_tui.record.journal import Journal
 from autoresearch_tui.record.state import Experiment, SessionState
 
 FREE_MB_WANTED = 64.0
+EVALUATIONS_ALLOWED = 2
+"""An evaluator that was killed says nothing of what it was to score."""
 
 
 def refuse_full_disk(tools: Tools) -> None:
@@ -221,6 +224,12 @@ class Training(_Work):
         )
 
 
+def _was_killed(ended: Ended) -> bool:
+    """Return whether something else than itself ended a job, or its supervisor."""
+    killed = ended.exit_code is None or ended.exit_code == -signal.SIGKILL
+    return ended.outcome is RunOutcome.CRASH and killed
+
+
 class Evaluating(_Work):
     """The scoring of a run's weights."""
 
@@ -245,7 +254,9 @@ class Evaluating(_Work):
         if standing_by is not None:
             self._take_up(standing_by).go()
             ended = await self._watch(standing_by, is_spare=True)
-        if ended is None and self._killed is None:
+        for _ in range(EVALUATIONS_ALLOWED):
+            if self._killed is not None or not (ended is None or _was_killed(ended)):
+                break
             limit_s = tools.settings.run.evaluation_limit_s
             job = stages.evaluation_job(tools.session, tools.machine, self.number, limit_s)
             ended = await self._watch(await self._launch(job), is_spare=False)

@@ -26,6 +26,8 @@ class Verdicts:
         self._state = state
         self._record = record
         self._branch_stays = False
+        self._lost: dict[int, str] = {}
+        """Verdicts that were lost with their facts and will be given again, by experiment."""
 
     def reconcile(self) -> None:
         """Make them agree again after an end at any moment.
@@ -39,8 +41,13 @@ class Verdicts:
         """
         repository = self._tools.repository
         repository.clear_stale_locks()
+        for number in self._state.open_experiments:
+            if lost := repository.lost_verdict(number, self._state.experiments[number].commit):
+                self._lost[number] = lost
         for experiment in self._state.experiments.values():
-            repository.reference_experiment(experiment.number, experiment.commit)
+            # Where a verdict was lost, its reference tells that the branch's commit is ours.
+            if experiment.number not in self._lost:
+                repository.reference_experiment(experiment.number, experiment.commit)
         self._move_branch()
         for number in self._state.open_experiments:
             experiment = self._state.experiments[number]
@@ -103,7 +110,9 @@ class Verdicts:
         if best is None:
             return
         kept = [e.commit for e in self._state.experiments.values() if e.status is Status.KEEP]
-        there = self._tools.repository.move_branch(kept[:-1], best.commit)
+        there = self._tools.repository.move_branch(kept[:-1], best.commit, self._lost.values())
+        if there:
+            self._lost.clear()
         if not there and not self._branch_stays:
             branch = self._tools.repository.branch
             text = (
