@@ -84,7 +84,7 @@ class Aftermath:
         if there != experiment.commit:
             yield f"{name} is at {there}, and the journal says {experiment.commit}"
         else:
-            yield from self._wrong_tree(git, there, number, name)
+            yield from self._wrong_tree(git, experiment.commit, number, name)
 
     def _wrong_tree(
         self, git: pygit2.Repository, commit: str, number: int, name: str
@@ -168,6 +168,8 @@ def lab_pid(session: Session) -> int | None:
 
 def _verdicts(journal: Path) -> Iterator[tuple[int, bytes]]:
     """Yield the whole lines of the journal that are verdicts."""
+    if not journal.exists():
+        return
     with journal.open("rb") as file:
         for line in file:
             if not line.endswith(b"\n"):

@@ -23,7 +23,13 @@ from autoresearch_tui.record import events
 from autoresearch_tui.record.events import KnownFact
 from autoresearch_tui.record.journal import Journal
 from autoresearch_tui.session import Session
-from autoresearch_tui.settings import Settings
+from autoresearch_tui.settings import (
+    AgentSettings,
+    LimitSettings,
+    Overlap,
+    RunSettings,
+    Settings,
+)
 
 DEATH_LIMIT_S = 60.0
 FORKS = multiprocessing.get_context("forkserver")
@@ -42,15 +48,14 @@ STEPS: dict[str, tuple[Any, str]] = {
 """What a lab does beside recording facts, by the name of a point."""
 
 
-def quick(overlap: str = "off", max_experiments: int | None = None) -> Settings:
+def quick(
+    overlap: Overlap = "off", max_experiments: int | None = None, budget_s: float = 0.1
+) -> Settings:
     """Return settings of experiments that take a few tenths of a second."""
-    return msgspec.convert(
-        {
-            "run": {"budget_s": 0.1, "overlap": overlap, "sandbox": "off"},
-            "agent": {"kind": "tpe"},
-            "limits": {"max_experiments": max_experiments},
-        },
-        Settings,
+    return Settings(
+        run=RunSettings(budget_s=budget_s, overlap=overlap, sandbox="off"),
+        agent=AgentSettings(kind="tpe"),
+        limits=LimitSettings(max_experiments=max_experiments),
     )
 
 
@@ -107,7 +112,7 @@ def _arm(when: str, what: str) -> None:
         else:
             _dying(append, when)(journal, fact)
 
-    Journal.append = recording
+    setattr(Journal, "append", recording)  # noqa: B010 - its first parameter has another name
 
 
 def _dying(do: Callable[..., Any], when: str) -> Callable[..., Any]:

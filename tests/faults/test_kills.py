@@ -7,6 +7,7 @@ import pytest
 
 from autoresearch_tui.record.events import Status
 from autoresearch_tui.record.state import SessionState
+from autoresearch_tui.settings import Overlap
 from tests.faults import lives
 from tests.faults.conftest import Watched
 from tests.workshop import Workshop, assert_no_clock_beside_an_evaluation
@@ -35,7 +36,7 @@ def counted(state: SessionState) -> int:
     return state.judged_count - state.status_counts.get(Status.SKIPPED, 0)
 
 
-def finish(workshop: Workshop, watched: Watched, overlap: str = "off") -> None:
+def finish(workshop: Workshop, watched: Watched, overlap: Overlap = "off") -> None:
     """Have a last lab judge two experiments more, and see that all is well."""
     wanted = counted(watched.state()) + 2
     lives.end(lives.begin(workshop.root, watched.session, lives.quick(overlap, wanted)))
@@ -46,7 +47,7 @@ def finish(workshop: Workshop, watched: Watched, overlap: str = "off") -> None:
     assert_no_clock_beside_an_evaluation(workshop.facts())
 
 
-def survive(workshop: Workshop, watched: Watched, kills: int, seed: int, overlap: str) -> None:
+def survive(workshop: Workshop, watched: Watched, kills: int, seed: int, overlap: Overlap) -> None:
     """Kill a session's lab at random instants, and see that nothing finished is ever lost."""
     chance = random.Random(seed)
     for _ in range(kills):
@@ -69,7 +70,7 @@ def test_a_lab_may_be_killed_at_every_stage(workshop: Workshop, watched: Watched
 
 @pytest.mark.parametrize("overlap", ["off", "on"])
 def test_a_lab_may_be_killed_at_any_instant(
-    workshop: Workshop, watched: Watched, overlap: str
+    workshop: Workshop, watched: Watched, overlap: Overlap
 ) -> None:
     survive(workshop, watched, 10, 20260101, overlap)
 
@@ -77,6 +78,6 @@ def test_a_lab_may_be_killed_at_any_instant(
 @pytest.mark.long
 @pytest.mark.parametrize("overlap", ["off", "on"])
 def test_a_lab_may_be_killed_a_hundred_times(
-    workshop: Workshop, watched: Watched, overlap: str
+    workshop: Workshop, watched: Watched, overlap: Overlap
 ) -> None:
     survive(workshop, watched, 100, 20260102, overlap)
