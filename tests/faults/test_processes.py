@@ -5,7 +5,6 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -26,17 +25,17 @@ def own_processes() -> list[psutil.Process]:
     return psutil.Process().children(recursive=True)
 
 
-def supervisor_of(command: str) -> psutil.Process | None:
-    """Return the supervisor whose job's command has this word."""
-    for process in own_processes():
-        with contextlib.suppress(psutil.Error):
-            if any(word.endswith(command) for word in process.cmdline()):
-                return process.parent()
-    return None
+async def supervisor_of(folder: Path) -> psutil.Process:
+    """Return the supervisor of the job that works in a folder, once there is one."""
 
+    def look() -> psutil.Process | None:
+        for process in own_processes():
+            with contextlib.suppress(psutil.Error):
+                if process.cwd() == str(folder):
+                    return process.parent()
+        return None
 
-async def find(look: Callable[[], psutil.Process | None], what: str) -> psutil.Process:
-    return await asyncio.to_thread(wait_until, look, what)
+    return await asyncio.to_thread(wait_until, look, f"a job in {folder}")
 
 
 def edited(workshop: Workshop, before_clock: str) -> str:
@@ -85,9 +84,9 @@ async def test_an_evaluator_that_is_killed_is_started_again(
     watched = Watched(workshop.root, watched.session)
     lab = workshop.lab(ScriptedAgent(), max_experiments=1)
     night = await begin(lab, Phase.EVALUATING, 0)
-    started = workshop.session.experiment(0) / "evaluation" / "again"
-    await asyncio.to_thread(wait_until, started.exists, "the evaluation")
-    supervisor = await find(lambda: supervisor_of("evaluate"), "the evaluator")
+    folder = workshop.session.experiment(0) / "evaluation"
+    await asyncio.to_thread(wait_until, (folder / "again").exists, "the evaluation")
+    supervisor = await supervisor_of(folder)
     killed = supervisor if victim == "its supervisor" else supervisor.children()[0]
     killed.kill()
     await night
@@ -114,8 +113,7 @@ async def test_a_supervisor_that_is_killed_leaves_nothing_behind(
 ) -> None:
     lab = workshop.lab(ScriptedAgent(edited(workshop, DAEMON), 0.019), max_experiments=3)
     night = await begin(lab, Phase.TRAINING, 1)
-    supervisor = await find(lambda: supervisor_of("train.py"), "the run")
-    supervisor.kill()
+    (await supervisor_of(workshop.session.run_folder(1))).kill()
     await night
     assert lab.state.experiments[1].status is Status.CRASH
     assert "supervisor" in lab.state.experiments[1].reason
@@ -134,9 +132,10 @@ async def test_spares_that_are_killed_are_no_loss(
     watched = Watched(workshop.root, watched.session)
     lab = workshop.lab(ScriptedAgent(told, 0.6, 0.7), OVERLAP, max_experiments=4)
     night = await begin(lab, Phase.TRAINING, 1)
-    for command in ("stand-by", "evaluate"):
-        (await find(lambda command=command: supervisor_of(command), "a spare")).kill()
-    (workshop.session.run_folder(1) / "told").touch()
+    session = workshop.session
+    for folder in (session.run_folder(2), session.experiment(1) / "evaluation"):
+        (await supervisor_of(folder)).kill()
+    (session.run_folder(1) / "told").touch()
     await night
     assert lab.state.judged_count == 4
     assert all(each.val_bpb for each in lab.state.experiments.values())

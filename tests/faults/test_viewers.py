@@ -15,7 +15,7 @@ from tests.workshop import Workshop, wait_until
 
 
 @pytest.fixture
-def viewer(workshop: Workshop, watched: Watched) -> Iterator[pexpect.spawn[bytes]]:
+def viewer(workshop: Workshop, watched: Watched) -> Iterator["pexpect.spawn[bytes]"]:
     """Return a screen that watches a night and has drawn itself; both end with the test."""
     life = lives.begin(workshop.root, watched.session, lives.quick())
     wait_until(lambda: sessions.lab_life(watched.session) is LabLife.ALIVE, "the lab")
