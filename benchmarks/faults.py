@@ -53,6 +53,20 @@ def hang_up(viewer: "pexpect.spawn[bytes]") -> None:
     terminal.ptyproc.fileobj.close()
 
 
+def await_end(process: psutil.Process) -> None:
+    """Wait for a process to end, whether or not anybody takes note of it.
+
+    Raises:
+        RuntimeError: it does not.
+    """
+    until = time.monotonic() + DEATH_LIMIT_S
+    with contextlib.suppress(psutil.NoSuchProcess):
+        while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+            if time.monotonic() > until:
+                raise RuntimeError(f"process {process.pid} did not end in {DEATH_LIMIT_S:g} s")
+            time.sleep(LOOK_PAUSE_S)
+
+
 class Faults:
     """What can be done to the night of a session."""
 
@@ -115,16 +129,10 @@ class Faults:
             time.sleep(LOOK_PAUSE_S)
         raise NotDone
 
-    def _await_end(self, lab: psutil.Process) -> None:
-        gone, _ = psutil.wait_procs([lab], DEATH_LIMIT_S)
-        if not gone:
-            lab.kill()
-            raise RuntimeError(f"the lab was still there after {DEATH_LIMIT_S:g} s")
-
     def _kill_lab(self) -> None:
         lab = self._lab()
         lab.kill()
-        self._await_end(lab)
+        await_end(lab)
 
     def _kill_all(self) -> None:
         lab = self._lab()
@@ -133,7 +141,7 @@ class Faults:
         for victim in victims:
             with contextlib.suppress(psutil.NoSuchProcess):
                 victim.kill()
-        self._await_end(lab)
+        await_end(lab)
 
     def _tear(self) -> None:
         """Kill the lab, and leave what a write leaves that was never finished."""
@@ -151,7 +159,7 @@ class Faults:
     def _terminate_lab(self) -> None:
         lab = self._lab()
         lab.terminate()
-        self._await_end(lab)
+        await_end(lab)
 
     def _fill_disk(self) -> None:
         """Have no file of the lab grow beyond a size, which its journal meets soon."""
@@ -159,7 +167,7 @@ class Faults:
         size = self._session.journal.stat().st_size + self._chance.randrange(2048)
         _, hard = resource.prlimit(lab.pid, resource.RLIMIT_FSIZE)
         resource.prlimit(lab.pid, resource.RLIMIT_FSIZE, (size, hard))
-        self._await_end(lab)
+        await_end(lab)
 
     def _kill_supervisor(self) -> None:
         supervisor = self._job("train.py").parent()

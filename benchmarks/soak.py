@@ -36,7 +36,7 @@ from autoresearch_tui.record.journal import JournalReader  # noqa: E402
 from autoresearch_tui.record.state import Activity  # noqa: E402
 from autoresearch_tui.session import LabLife  # noqa: E402
 from benchmarks.aftermath import Aftermath, lab_pid  # noqa: E402
-from benchmarks.faults import Faults, NotDone  # noqa: E402
+from benchmarks.faults import Faults, NotDone, await_end  # noqa: E402
 
 TAG = "soak"
 BUDGET_S = 0.6
@@ -152,7 +152,7 @@ class Soak:
         self._faults.clear()
         lab = self._lab()
         lab.terminate()
-        psutil.wait_procs([lab], SETTLE_LIMIT_S)
+        await_end(lab)
         self.wall_s = time.monotonic() - begun
         self._look(None, finally_=True)
 
