@@ -58,30 +58,44 @@ class Life:
 
     pid: int
     begun: float
-    samples: list[tuple[float, float, int]] = field(default_factory=list[tuple[float, float, int]])
-    """Age in seconds, memory in MiB, open file descriptors."""
+    samples: list["Sample"] = field(default_factory=list["Sample"])
 
-    def sample(self) -> None:
+    def sample(self, experiments: int) -> None:
         """Look at the process, if it is there."""
         try:
             process = psutil.Process(self.pid)
             size, files = process.memory_info().rss / MIB, process.num_fds()
         except psutil.Error:
             return
-        self.samples.append((time.monotonic() - self.begun, size, files))
+        self.samples.append(Sample(time.monotonic() - self.begun, size, files, experiments))
 
     def growth(self) -> "Growth | None":
         """Return by how much the lab grew after its warm-up; none of a life too short to tell."""
-        warm = [sample for sample in self.samples if sample[0] > WARM_UP_S]
-        if len(warm) < 4 or warm[-1][0] < 2 * WARM_UP_S:
+        warm = [sample for sample in self.samples if sample.age_s > WARM_UP_S]
+        if len(warm) < 4 or warm[-1].age_s < 2 * WARM_UP_S:
             return None
         quarter = len(warm) // 4
-        first, last = warm[:quarter], warm[-quarter:]
+        parts = warm[:quarter], warm[-quarter:]
+        sizes = [median(each.memory_mb for each in part) for part in parts]
+        files = [median(each.descriptors for each in part) for part in parts]
+        counts = [median(each.experiments for each in part) for part in parts]
         return Growth(
-            median(each[1] for each in last) - median(each[1] for each in first),
-            int(median(each[2] for each in last) - median(each[2] for each in first)),
-            warm[-1][0] - warm[0][0],
+            memory_mb=sizes[1] - sizes[0],
+            descriptors=int(files[1] - files[0]),
+            experiments=counts[1] - counts[0],
+            watched_s=warm[-1].age_s - warm[0].age_s,
         )
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A lab at one moment."""
+
+    age_s: float
+    memory_mb: float
+    descriptors: int
+    experiments: int
+    """Of the whole session, so far."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +104,7 @@ class Growth:
 
     memory_mb: float
     descriptors: int
+    experiments: float
     watched_s: float
 
 
@@ -108,6 +123,8 @@ class Result(msgspec.Struct, kw_only=True):
     wall_s: float
     memory_growth_mb: float
     """Of the lab that grew most."""
+    memory_growth_kb_an_experiment: float
+    """Of all labs: each holds what it knows of its experiments."""
     descriptor_growth: int
     watched_s: float
     """For how long labs were watched after their warm-up."""
@@ -203,7 +220,7 @@ class Soak:
         until = time.monotonic() + seconds
         while (left_s := until - time.monotonic()) > 0:
             time.sleep(min(left_s, SAMPLE_INTERVAL_S))
-            self.lives[-1].sample()
+            self.lives[-1].sample(sum(1 for _ in self.session.folder.glob("experiments/*")))
 
     def _inject(self, is_rough: bool) -> None:
         self.aftermath.remember()
@@ -259,6 +276,12 @@ class Soak:
             off_s=round(self.off_s, 1),
             wall_s=round(self.wall_s, 1),
             memory_growth_mb=round(max((each.memory_mb for each in grown), default=0.0), 2),
+            memory_growth_kb_an_experiment=round(
+                1024
+                * sum(each.memory_mb for each in grown)
+                / max(1.0, sum(each.experiments for each in grown)),
+                1,
+            ),
             descriptor_growth=max((each.descriptors for each in grown), default=0),
             watched_s=round(sum(each.watched_s for each in grown), 1),
             labs=len(self.lives),
@@ -306,6 +329,7 @@ def table(result: Result) -> str:
         ("orphans", result.orphans),
         ("wrong incumbents", result.wrong_incumbents),
         ("memory growth, MiB", result.memory_growth_mb),
+        ("  an experiment, KiB", result.memory_growth_kb_an_experiment),
         ("descriptor growth", result.descriptor_growth),
         ("  watched after warm-up, s", result.watched_s),
         ("ledger, s", round(sum(result.ledger_s.values()), 1)),

@@ -8,18 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.soak import ROOT, WARM_UP_S, Growth, Life
+from benchmarks.soak import ROOT, WARM_UP_S, Growth, Life, Sample
 
 KEYS = {"experiments", "faults", "lost", "orphans", "wrong_incumbents", "ledger_error_percent"}
 
 
 def test_growth_is_counted_after_the_warm_up() -> None:
     life = Life(pid=1, begun=0.0)
-    life.samples = [(at, 10.0 + at, 9) for at in (0.0, WARM_UP_S)]
+    life.samples = [Sample(at, 10.0 + at, 9, 0) for at in (0.0, WARM_UP_S)]
     assert life.growth() is None
-    life.samples += [(WARM_UP_S + at, 100.0, 20) for at in range(1, 41)]
-    life.samples += [(WARM_UP_S + at, 100.5, 21) for at in range(41, 81)]
-    assert life.growth() == Growth(0.5, 1, 79.0)
+    life.samples += [Sample(WARM_UP_S + at, 100.0, 20, 3) for at in range(1, 41)]
+    life.samples += [Sample(WARM_UP_S + at, 100.5, 21, 7) for at in range(41, 81)]
+    assert life.growth() == Growth(0.5, 1, 4.0, 79.0)
 
 
 @pytest.mark.long
