@@ -11,7 +11,9 @@ import pygit2
 import pytest
 from pygit2.references import References
 
+from autoresearch_tui.lab import clock
 from autoresearch_tui.lab.repository import RepositoryError
+from autoresearch_tui.record import events
 from tests.faults.conftest import Watched
 from tests.faults.instant import BetterEachTime, InstantExecutor
 from tests.workshop import Workshop
@@ -88,6 +90,9 @@ async def test_a_full_disk_at_any_write_loses_nothing(
             await lab.run()
         disk.refused = range(0)
         writes = disk.writes
+        # The lab's process has a last word, which must not join what was refused half way.
+        lab.record(events.LabStopped(at=clock.now(), reason="the disk is full", trouble=True))
+        assert all(map(events.decode, watched.session.journal.read_bytes().splitlines()))
         assert watched.lost() == []
         watched.remember()
         judged = watched.state().judged_count + 1
