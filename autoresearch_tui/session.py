@@ -172,6 +172,8 @@ class SessionLock:
     def __init__(self, session: Session) -> None:
         """Take the lock.
 
+        Where a lab of another host died, it takes some seconds to see that it did.
+
         Raises:
             SessionError: another lab holds it.
         """
@@ -189,7 +191,10 @@ class SessionLock:
                 os.close(self._fd)
                 raise SessionError(already_running(session)) from error
             else:
-                return
+                break
+        if _beats_elsewhere(session):
+            os.close(self._fd)
+            raise SessionError(already_running(session))
 
     def release(self) -> None:
         """Give the lock up."""
@@ -320,15 +325,46 @@ def read_lab_file(session: Session) -> LabFile | None:
         return None
 
 
+def last_beat_at(session: Session) -> float | None:
+    """Return when the heart of a lab beat last that left its `lab.json` behind, or none."""
+    try:
+        # A network file system looks anew when a file is opened, and else remembers for a while.
+        with session.lab_file.open("rb") as file:
+            return os.fstat(file.fileno()).st_mtime
+    except OSError:
+        return None
+
+
+def _beats_elsewhere(session: Session) -> bool:
+    """Return whether a lab of another host runs the session.
+
+    Some network file systems lock files for each host alone. Hosts' clocks differ, so that only
+    a heart that is seen to beat counts.
+    """
+    lab = read_lab_file(session)
+    if lab is None or lab.host == socket.gethostname():
+        return False
+    before = last_beat_at(session)
+    until = time.monotonic() + HEARTBEAT_LOST_AFTER_S
+    while time.monotonic() < until:
+        time.sleep(HEARTBEAT_INTERVAL_S / 4)
+        if last_beat_at(session) not in (None, before):
+            return True
+    return False
+
+
 def lab_life(session: Session, now: float | None = None) -> LabLife:
     """Return whether the session's lab lives: by its lock, and by its heart."""
     try:
         beat_at = session.lab_file.stat().st_mtime
     except OSError:
         return LabLife.NONE
-    if not _is_locked(session):
-        return LabLife.DEAD
     silent = (time.time() if now is None else now) - beat_at > HEARTBEAT_LOST_AFTER_S
+    # Another host's lock may not be seen here; its heartbeat is.
+    lab = read_lab_file(session)
+    elsewhere = lab is not None and lab.host != socket.gethostname()
+    if not _is_locked(session) and (silent or not elsewhere):
+        return LabLife.DEAD
     return LabLife.SILENT if silent else LabLife.ALIVE
 
 

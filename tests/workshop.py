@@ -143,7 +143,9 @@ class Workshop:
             fallback=fallback or agent,
             limits=Limits(limits, time.time()),
         )
-        lab = WatchedLab(tools, self.state(), Journal(session.journal))
+        # It ends a torn last line, which may turn out to be a whole fact.
+        journal = Journal(session.journal)
+        lab = WatchedLab(tools, self.state(), journal)
         lab.happened = asyncio.Event()
         now = time.time()
         if not lab.state.session_id:

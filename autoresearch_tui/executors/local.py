@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from autoresearch_tui.executors import supervisor
+from autoresearch_tui.executors import supervisor, sweep
 from autoresearch_tui.executors.base import Ended, ExecutorError, Job, JobEvent, Started, Warm
 from autoresearch_tui.executors.sandbox import NO_SANDBOX, Sandbox
 from autoresearch_tui.record.events import RunOutcome
@@ -95,7 +95,7 @@ class LocalExecutor:
                 )
         except OSError as error:
             raise ExecutorError(f"No process can be started on this machine: {error}.") from error
-        running = LocalJob(process, errors)
+        running = LocalJob(process, errors, job.folder)
         running.tell(
             {
                 "command": [*self._sandbox.prefix(job.confinement), *job.command],
@@ -114,9 +114,10 @@ class LocalExecutor:
 class LocalJob:
     """A job and its supervisor."""
 
-    def __init__(self, process: asyncio.subprocess.Process, errors: Path) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, errors: Path, folder: Path) -> None:
         self._process = process
         self._errors = errors
+        self._folder = folder
 
     def tell(self, message: object) -> None:
         """Send the supervisor one line; one that is gone already is no error."""
@@ -162,6 +163,8 @@ class LocalJob:
                 # Where the system does not end a process with its supervisor, this does.
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.killpg(pid, signal.SIGKILL)
+            # And what had left the process's group.
+            await asyncio.to_thread(sweep.clear, self._folder)
             detail = self._errors.read_text(errors="replace").strip().rpartition("\n")[2]
             reason = f"its supervisor ended with exit code {code}. {detail}".strip()
             ended = Ended(outcome=RunOutcome.CRASH, reason=reason)

@@ -1,10 +1,10 @@
 """What the lab does when a person asks for something."""
 
-import time
 from collections.abc import Callable
 
 from autoresearch_tui.control import messages
 from autoresearch_tui.control.messages import AnyCommand, Reply
+from autoresearch_tui.lab import clock
 from autoresearch_tui.record import events
 from autoresearch_tui.record.events import KnownFact
 from autoresearch_tui.record.state import IN_FLIGHT, SessionState
@@ -16,7 +16,7 @@ def answer(state: SessionState, command: AnyCommand, record: Callable[[KnownFact
     A command that asks for what is so already changes nothing and is no error; one that can not
     be done is one.
     """
-    by, now = command.by, time.time()
+    by, now = command.by, clock.now()
     match command:
         case messages.Ping():
             return _nothing("the lab listens")
@@ -65,7 +65,7 @@ def _decide(
         return _refused("no experiment waits for approval")
     if number != waiting.number:
         return _refused(f"#{number} is not waiting for approval; #{waiting.number} is")
-    now = time.time()
+    now = clock.now()
     if isinstance(command, messages.Approve):
         record(events.Approved(at=now, experiment=waiting.number, by=command.by))
         return _done(f"#{waiting.number} is approved")
@@ -88,7 +88,7 @@ def _kill(
     number = running[0] if command.experiment is None else command.experiment
     if number not in running:
         return _nothing(f"#{number} is not running; #{running[0]} is")
-    record(events.KillRequested(at=time.time(), experiment=number, by=command.by))
+    record(events.KillRequested(at=clock.now(), experiment=number, by=command.by))
     return _done(f"#{number} is being killed")
 
 

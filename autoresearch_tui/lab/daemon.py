@@ -25,10 +25,10 @@ from autoresearch_tui import __version__, session, settings
 from autoresearch_tui.agents import catalogue
 from autoresearch_tui.agents.base import Agent
 from autoresearch_tui.control.server import ControlServer
-from autoresearch_tui.executors import sandbox
+from autoresearch_tui.executors import sandbox, sweep
 from autoresearch_tui.executors.local import LocalExecutor
 from autoresearch_tui.executors.sandbox import SandboxError
-from autoresearch_tui.lab import stages
+from autoresearch_tui.lab import clock, stages
 from autoresearch_tui.lab.launcher import HandOver, Launch
 from autoresearch_tui.lab.limits import Limits
 from autoresearch_tui.lab.loop import Lab
@@ -45,6 +45,8 @@ from autoresearch_tui.record.journal import Journal, JournalReader
 from autoresearch_tui.session import Session, SessionError, SessionLock
 from autoresearch_tui.settings import SettingsError
 
+CLOCK_SET_BACK_S = 1.0
+"""From where on a clock that was set back is worth a notice."""
 CLEARING_LIMIT_S = 30.0
 """How long the supervisor of an earlier lab's run may take to clear it."""
 REPORT_LIMIT_S = 60.0
@@ -86,8 +88,9 @@ def main() -> int:
 async def _run(folder: Session, lock: SessionLock, handed: HandOver) -> int:
     run_lock = await _take_over_runs(folder)
     chosen, launch = handed.settings, handed.launch
-    state = fold(JournalReader(folder.journal).read())
+    # Opened first: it ends a torn last line, which may turn out to be a whole fact.
     journal = Journal(folder.journal)
+    state = fold(JournalReader(folder.journal).read())
     agent, notice = catalogue.choose(chosen.agent, os.environ)
     notifier = Notifier(chosen.notify, folder.tag)
     tools = make_tools(folder, handed, agent, run_lock, notifier.hear)
@@ -158,14 +161,14 @@ async def _run_to_the_end(lab: Lab, folder: Session) -> int:
         end = await lab.run()
     except RepositoryError as error:
         log.error("%s", error)  # noqa: TRY400
-        lab.record(events.LabStopped(at=time.time(), reason=str(error), trouble=True))
+        lab.record(events.LabStopped(at=clock.now(), reason=str(error), trouble=True))
         return 1
     except OSError as error:
         sentence = _disk_sentence(folder, error)
         log.exception("a file could not be written")
         log.error("%s", sentence)  # noqa: TRY400 - the log's end is what a viewer shows
         with contextlib.suppress(OSError):
-            lab.record(events.LabStopped(at=time.time(), reason=sentence, trouble=True))
+            lab.record(events.LabStopped(at=clock.now(), reason=sentence, trouble=True))
         return 1
     log.info("ended: %s", end.reason)
     return 0
@@ -196,7 +199,8 @@ async def _write_report(folder: Session) -> None:
 
 def record_start(lab: Lab, tools: Tools, launch: Launch, notice: str | None) -> None:
     """Record that a lab took the session up, and what a person should know about that."""
-    now = time.time()
+    set_back_s = clock.go_on_from(lab.state.last_fact_at)
+    now = clock.now()
     if not lab.state.session_id:
         lab.record(
             events.SessionStarted(
@@ -220,8 +224,15 @@ def record_start(lab: Lab, tools: Tools, launch: Launch, notice: str | None) -> 
             data=launch.data,
             limits=tools.limits.described(),
             sandbox=tools.machine.sandbox.level,
+            last_beat_at=session.last_beat_at(tools.session),
         )
     )
+    if set_back_s > CLOCK_SET_BACK_S:
+        text = (
+            f"The machine's clock is {set_back_s:.0f} s before the last fact of this session. "
+            "Times are counted on from that fact, so that none goes back."
+        )
+        lab.record(events.Notice(at=now, level=Level.WARNING, text=text))
     note = tools.machine.sandbox.note
     if note and all(known.text != note for known in lab.state.notices):
         lab.record(events.Notice(at=now, level=Level.WARNING, text=note))
@@ -258,6 +269,8 @@ async def _take_over_runs(folder: Session) -> int:
                 ) from None
             await asyncio.sleep(0.05)
         else:
+            # Where lab and supervisor were killed together, nobody ended what had left its group.
+            await asyncio.to_thread(sweep.clear, folder.folder)
             return lock
 
 

@@ -15,7 +15,7 @@ import msgspec
 
 from autoresearch_tui.control.messages import AnyCommand, Reply, Stop
 from autoresearch_tui.executors.base import Ended
-from autoresearch_tui.lab import commands, judge, stages
+from autoresearch_tui.lab import clock, commands, judge, stages
 from autoresearch_tui.lab.judge import Verdict
 from autoresearch_tui.lab.proposing import NoProposal, Proposer
 from autoresearch_tui.lab.runs import (
@@ -137,7 +137,7 @@ class Lab:
             reason = end.reason
         finally:
             await self._clear(reason)
-        end = msgspec.structs.replace(end, at=time.time())
+        end = msgspec.structs.replace(end, at=clock.now())
         self.record(end)
         return end
 
@@ -159,7 +159,7 @@ class Lab:
                 if self._failure is not None:
                     raise self._failure
             except CanNotGoOn as trouble:
-                return events.LabStopped(at=time.time(), reason=str(trouble), trouble=True)
+                return events.LabStopped(at=clock.now(), reason=str(trouble), trouble=True)
         return end
 
     async def _clear(self, reason: str) -> None:
@@ -172,13 +172,13 @@ class Lab:
     def _end(self) -> events.LabStopped | None:
         state, now = self.state, time.time()
         if self._interrupted_by is not None:
-            return events.LabStopped(at=now, reason=self._interrupted_by)
+            return events.LabStopped(at=clock.now(), reason=self._interrupted_by)
         if self._is_in_flight():
             return None
         if state.stop_requested:
-            return events.LabStopped(at=now, reason="a person stopped it")
+            return events.LabStopped(at=clock.now(), reason="a person stopped it")
         if limit := self._tools.limits.reached(state, now):
-            return events.LabStopped(at=now, reason=limit, finished=True)
+            return events.LabStopped(at=clock.now(), reason=limit, finished=True)
         return None
 
     def _is_in_flight(self) -> bool:
@@ -232,7 +232,7 @@ class Lab:
         self._see_to_spares()
 
     def _see_to(self, experiment: Experiment) -> None:
-        now, number = time.time(), experiment.number
+        now, number = clock.now(), experiment.number
         run = self._runs.get(number)
         match experiment.phase:
             case Phase.EVALUATED:

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import logging
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from autoresearch_tui.agents.base import Agent, Context, Proposal, ProposalError
-from autoresearch_tui.lab import notebook, stages
+from autoresearch_tui.lab import clock, notebook, stages
 from autoresearch_tui.lab.look import new_marks
 from autoresearch_tui.lab.prices import NO_PRICES, Prices
 from autoresearch_tui.lab.repository import TRAIN_FILE, ExperimentRepository
@@ -72,7 +71,7 @@ class Thoughts:
         if last and last.kind is kind and kind in STREAMED and last.experiment == experiment:
             self._pending[-1] = msgspec.structs.replace(last, text=last.text + text)
         else:
-            thought = Thought(at=time.time(), experiment=experiment, kind=kind, text=text)
+            thought = Thought(at=clock.now(), experiment=experiment, kind=kind, text=text)
             self._pending.append(thought)
 
     def flush(self) -> None:
@@ -140,7 +139,7 @@ class Proposer:
         steering = [s.text for s in state.steering if s.experiment in (None, number)]
         record(
             events.ProposalStarted(
-                at=time.time(), experiment=number, agent=agent.name, steering=steering
+                at=clock.now(), experiment=number, agent=agent.name, steering=steering
             )
         )
         flushing = asyncio.create_task(self._thoughts.flush_regularly())
@@ -195,7 +194,7 @@ class Proposer:
     async def _fail(
         self, agent: Agent, state: SessionState, record: Record, error: ProposalError
     ) -> None:
-        number, now = state.next_number, time.time()
+        number, now = state.next_number, clock.now()
         self._thoughts.add(number, ThoughtKind.ERROR, str(error))
         usage = self._prices.priced(agent.model, error.usage)
         record(
@@ -254,7 +253,7 @@ class Proposer:
             agent,
         )
         proposed = events.Proposed(
-            at=time.time(),
+            at=clock.now(),
             experiment=number,
             parent=parent,
             commit=commit,

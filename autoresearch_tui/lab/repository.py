@@ -144,11 +144,25 @@ class ExperimentRepository:
             self._git.references.create(name, pygit2.Oid(hex=commit), force=True)
 
     @_in_sentences
-    def move_branch(self, earlier: Collection[str], commit: str) -> bool:
+    def lost_verdict(self, number: int, known: str) -> str | None:
+        """Return the verdict on an experiment whose commit is `known`, or none.
+
+        Only a verdict moves the branch and the experiment's reference to one commit. Where the
+        journal does not know of it, its fact was lost.
+        """
+        there = self._target(f"{self._experiments}/{number:04d}")
+        at_branch = there == self._target(self._branch_reference)
+        return there if at_branch and there != known else None
+
+    @_in_sentences
+    def move_branch(
+        self, earlier: Collection[str], commit: str, lost: Collection[str] = ()
+    ) -> bool:
         """Move the session's branch from one of its earlier commits to `commit`.
 
-        Without earlier commits the branch is made. Returns whether it is there now: a branch that
-        somebody has checked out stays, since moving it would change their work tree's status.
+        Without earlier commits the branch is made; it may also be at one of the verdicts that were
+        `lost`. Returns whether it is there now: a branch that somebody has checked out stays, since
+        moving it would change their work tree's status.
 
         Raises:
             RepositoryError: it is elsewhere: somebody else moved, made or removed it.
@@ -156,7 +170,7 @@ class ExperimentRepository:
         actual = self._target(self._branch_reference)
         if actual == commit:
             return True
-        if actual not in (earlier or {None}):
+        if actual not in (earlier or {None}) and actual not in lost:
             last = list(earlier)[-1] if earlier else None
             raise RepositoryError(
                 f"The branch {self.branch} is at {_short(actual)}, and the session left it at "

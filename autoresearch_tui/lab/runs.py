@@ -1,5 +1,6 @@
 """One job of an experiment, its training or its evaluation: launched, watched and recorded."""
 
+import signal
 import time
 
 from autoresearch_tui.executors.base import (
@@ -13,7 +14,7 @@ from autoresearch_tui.executors.base import (
     Started,
     Warm,
 )
-from autoresearch_tui.lab import stages
+from autoresearch_tui.lab import clock, stages
 from autoresearch_tui.lab.seal import SealBroken
 from autoresearch_tui.lab.standby import Spare
 from autoresearch_tui.lab.tools import CanNotGoOn, Record, Tools
@@ -23,6 +24,8 @@ from autoresearch_tui.record.journal import Journal
 from autoresearch_tui.record.state import Experiment, SessionState
 
 FREE_MB_WANTED = 64.0
+EVALUATIONS_ALLOWED = 2
+"""An evaluator that was killed says nothing of what it was to score."""
 
 
 def refuse_full_disk(tools: Tools) -> None:
@@ -71,7 +74,7 @@ def record_end(tools: Tools, record: Record, experiment: Experiment, ended: Ende
         clock_ended_at = run.clock_started_at + ended.trained_s
     record(
         events.RunEnded(
-            at=time.time(),
+            at=clock.now(),
             experiment=experiment.number,
             replicate=run.replicate if run else 0,
             outcome=outcome,
@@ -187,7 +190,7 @@ class Training(_Work):
                 case Opened():
                     self._record(
                         events.TrialOpened(
-                            at=time.time(), experiment=self.number, replicate=self._replicate
+                            at=clock.now(), experiment=self.number, replicate=self._replicate
                         )
                     )
                 case Ready():
@@ -198,7 +201,7 @@ class Training(_Work):
                 case ClockStarted():
                     self._record(
                         events.ClockStarted(
-                            at=time.time(),
+                            at=clock.now(),
                             experiment=self.number,
                             replicate=self._replicate,
                             startup_s=event.startup_s,
@@ -211,7 +214,7 @@ class Training(_Work):
 
     def _started(self, pid: int) -> events.RunStarted:
         return events.RunStarted(
-            at=time.time(),
+            at=clock.now(),
             experiment=self.number,
             replicate=self._replicate,
             seed=self._seed,
@@ -219,6 +222,12 @@ class Training(_Work):
             threads=stages.thread_count(),
             budget_s=self._tools.budget_s,
         )
+
+
+def _was_killed(ended: Ended) -> bool:
+    """Return whether something else than itself ended a job, or its supervisor."""
+    killed = ended.exit_code is None or ended.exit_code == -signal.SIGKILL
+    return ended.outcome is RunOutcome.CRASH and killed
 
 
 class Evaluating(_Work):
@@ -245,7 +254,9 @@ class Evaluating(_Work):
         if standing_by is not None:
             self._take_up(standing_by).go()
             ended = await self._watch(standing_by, is_spare=True)
-        if ended is None and self._killed is None:
+        for _ in range(EVALUATIONS_ALLOWED):
+            if self._killed is not None or not (ended is None or _was_killed(ended)):
+                break
             limit_s = tools.settings.run.evaluation_limit_s
             job = stages.evaluation_job(tools.session, tools.machine, self.number, limit_s)
             ended = await self._watch(await self._launch(job), is_spare=False)
@@ -272,7 +283,7 @@ class Evaluating(_Work):
         run = self._experiment.last_run
         self._record(
             events.Evaluated(
-                at=time.time(),
+                at=clock.now(),
                 experiment=self.number,
                 replicate=run.replicate if run else 0,
                 valid=found.valid,

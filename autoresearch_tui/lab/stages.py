@@ -143,6 +143,9 @@ def evaluation_job(
     folder = _evaluation_folder(session, number)
     if stand_by:
         _fresh_folder(folder)
+    # The models of an evaluator that was killed may have left word there for those of this one.
+    for name in (SCRATCH, *MODEL_PLACES):
+        _remove(folder / name)
     answer = _answer_file(session, number)
     return Job(
         command=(

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import msgspec
 import psutil
 import pynvml  # pyright: ignore[reportMissingTypeStubs]
 
+from autoresearch_tui.lab import clock
 from autoresearch_tui.record.lines import LineWriter
 from autoresearch_tui.record.samples import DeviceSample, TelemetrySample
 
@@ -49,7 +49,7 @@ class Telemetry:
     def _sample(self) -> TelemetrySample:
         memory = psutil.virtual_memory()
         return TelemetrySample(
-            at=time.time(),
+            at=clock.now(),
             cpu_percent=psutil.cpu_percent(),
             memory_used_mb=(memory.total - memory.available) / MIB,
             memory_total_mb=memory.total / MIB,

@@ -3,10 +3,8 @@
 An end at any moment in between is mended by `reconcile`.
 """
 
-import time
-
 from autoresearch_tui.executors.base import Ended
-from autoresearch_tui.lab import notebook, stages
+from autoresearch_tui.lab import clock, notebook, stages
 from autoresearch_tui.lab.judge import Verdict
 from autoresearch_tui.lab.runs import record_end
 from autoresearch_tui.lab.tools import Record, Tools
@@ -31,6 +29,8 @@ class Verdicts:
         self._state = state
         self._record = record
         self._branch_stays = False
+        self._lost: dict[int, str] = {}
+        """Verdicts that were lost with their facts and will be given again, by experiment."""
 
     def reconcile(self) -> None:
         """Make them agree again after an end at any moment.
@@ -44,8 +44,13 @@ class Verdicts:
         """
         repository = self._tools.repository
         repository.clear_stale_locks()
+        for number in self._state.open_experiments:
+            if lost := repository.lost_verdict(number, self._state.experiments[number].commit):
+                self._lost[number] = lost
         for number in sorted(self._state.experiments)[-REFERENCES_CHECKED:]:
-            repository.reference_experiment(number, self._state.experiments[number].commit)
+            # Where a verdict was lost, its reference tells that the branch's commit is ours.
+            if number not in self._lost:
+                repository.reference_experiment(number, self._state.experiments[number].commit)
         self._move_branch()
         for number in self._state.open_experiments:
             experiment = self._state.experiments[number]
@@ -84,7 +89,7 @@ class Verdicts:
         )
         self._record(
             events.Judged(
-                at=time.time(),
+                at=clock.now(),
                 experiment=number,
                 status=verdict.status,
                 reason=verdict.reason,
@@ -108,12 +113,14 @@ class Verdicts:
         if best is None:
             return
         kept = [e.commit for e in self._state.experiments.values() if e.status is Status.KEEP]
-        there = self._tools.repository.move_branch(kept[:-1], best.commit)
+        there = self._tools.repository.move_branch(kept[:-1], best.commit, self._lost.values())
+        if there:
+            self._lost.clear()
         if not there and not self._branch_stays:
             branch = self._tools.repository.branch
             text = (
                 f"{branch} is checked out, so that it can not follow the keeps. It will at the "
                 "first keep after another branch is checked out."
             )
-            self._record(events.Notice(at=time.time(), level=Level.WARNING, text=text))
+            self._record(events.Notice(at=clock.now(), level=Level.WARNING, text=text))
         self._branch_stays = not there
