@@ -15,11 +15,29 @@ Think = Callable[[ThoughtKind, str], None]
 class ProposalError(Exception):
     """An agent came up with no edit that can run; the message says why in a sentence."""
 
-    def __init__(self, reason: str, usage: Usage | None = None, *, fatal: bool = False) -> None:
-        """Keep what the attempt cost; `fatal` where asking again can not help (a wrong key)."""
+    def __init__(
+        self,
+        reason: str,
+        usage: Usage | None = None,
+        *,
+        fatal: bool = False,
+        outage: bool = False,
+        retry_after_s: float = 0.0,
+    ) -> None:
+        """Keep what the attempt cost, and what helps.
+
+        Args:
+            reason: a sentence.
+            usage: what it cost.
+            fatal: asking again can not help (a wrong key).
+            outage: nobody answered; asking again helps later, and not at once.
+            retry_after_s: how long whoever should answer wants to be left alone.
+        """
         super().__init__(reason)
         self.usage = usage or Usage()
         self.fatal = fatal
+        self.outage = outage
+        self.retry_after_s = retry_after_s
 
 
 class Archive(Protocol):
@@ -56,6 +74,8 @@ class Context:
     archive: Archive
     steering: list[str] = field(default_factory=list[str])
     """The human's sentences for this proposal."""
+    refused: str = ""
+    """Why the agent's last answer could not be run; empty where it could."""
 
 
 @dataclass(frozen=True)

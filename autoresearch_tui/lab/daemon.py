@@ -99,13 +99,18 @@ async def _run(folder: Session, lock: SessionLock, handed: HandOver) -> int:
     ]
     _end_on_signals(lab)
     try:
-        return await _run_to_the_end(lab, folder)
+        code = await _run_to_the_end(lab, folder)
     finally:
         for task in background:
             task.cancel()
         await server.stop()
         journal.close()
         lock.release()
+    if lab.has_stuck_agent:
+        # Whoever runs this loop would wait for all that goes on in it.
+        logging.shutdown()
+        os._exit(code)
+    return code
 
 
 def make_tools(folder: Session, handed: HandOver, agent: Agent, run_lock: int) -> Tools:

@@ -72,10 +72,11 @@ def _change(state: SessionState, fact: AnyFact) -> None:
             state.paused_by = fact.by
         case events.Resumed():
             state.paused_by = None
-            state.backed_off_until = None
+            _watch_anew(state)
         case events.BackedOff():
             state.backed_off_until = fact.until
             state.back_off_reason = fact.reason
+            state.back_offs_in_a_row += 1
         case events.EditQueued():
             state.edits = fact.edit
             state.queued_edits.append(
@@ -119,7 +120,7 @@ def _start_lab(state: SessionState, fact: events.LabStarted) -> None:
     state.metric = fact.metric
     state.direction = fact.direction
     state.edited_file = fact.edit
-    state.backed_off_until = None
+    _watch_anew(state)
     state.stop_requested = False
     state.stop_now = False
     state.stop_reason = ""
@@ -131,6 +132,13 @@ def _start_lab(state: SessionState, fact: events.LabStarted) -> None:
     # Time without a lab belongs to no activity: the ledger starts anew at this fact.
     state.activity = Activity.STARTING
     state.activity_since = fact.at
+
+
+def _watch_anew(state: SessionState) -> None:
+    """Forget what went wrong until now: somebody saw to it."""
+    state.backed_off_until = None
+    state.back_offs_in_a_row = 0
+    state.watched_from = min([*state.open_experiments, state.next_number])
 
 
 def _propose(
@@ -260,9 +268,13 @@ def _change_experiment(
                     run.gap_s = max(0.0, fact.at - state.clock_ended_at)
         case events.RunEnded():
             _end_run(experiment, fact)
+            if fact.outcome is RunOutcome.TRAINED:
+                state.back_offs_in_a_row = 0
             if (fact.clock_ended_at or 0.0) > (state.lab_started_at or 0.0):
                 state.clock_ended_at = fact.clock_ended_at
         case events.Evaluated():
+            state.backed_off_until = None
+            state.back_offs_in_a_row = 0
             experiment.phase = Phase.EVALUATED
             experiment.valid = fact.valid
             experiment.val_bpb = fact.val_bpb
@@ -365,6 +377,8 @@ def _activity(state: SessionState) -> Activity:
                 return Activity.COMPILING
             case Phase.TRAINING:
                 return Activity.TRAINING
+            case Phase.EVALUATING if state.backed_off_until is not None:
+                return Activity.FAILED
             case Phase.EVALUATING:
                 return Activity.EVALUATING
             case Phase.WAITING_FOR_APPROVAL:
