@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from autoresearch_tui.record.events import Usage
 from autoresearch_tui.record.samples import ThoughtKind
@@ -90,6 +90,19 @@ class Proposal:
     expected_change: float | None = None
     """Of `val_bpb`, in bits per byte; negative is better."""
     usage: Usage = field(default_factory=Usage)
+
+
+@runtime_checkable
+class Reachable(Protocol):
+    """What an agent offers whose server may be down, or refuse it."""
+
+    async def check(self) -> str:
+        """Ask for nothing that costs, and return in a clause that it answers.
+
+        Raises:
+            ProposalError: it does not, or not to us.
+        """
+        ...
 
 
 class Agent(Protocol):

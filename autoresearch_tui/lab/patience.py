@@ -90,6 +90,10 @@ class Aside:
         """
         return self._task.result()
 
+    async def wait(self, seconds: float) -> None:
+        """Wait that long, or until there is an answer."""
+        await asyncio.wait({self._task}, timeout=seconds)
+
     async def close(self) -> None:
         """Give the question up."""
         self._task.cancel()

@@ -250,6 +250,8 @@ class Proposer:
         step, wait_s = self._roster.failed(agent, error, time.monotonic())
         fallback = self._roster.fallback
         match step:
+            case Step.AGAIN if self._aside is not None:
+                await self._aside.wait(wait_s)
             case Step.AGAIN:
                 await asyncio.sleep(wait_s)
             case Step.ALONE:
