@@ -11,6 +11,7 @@ from autoresearch_tui.record.state import Experiment
 FAULT = "the device failed"
 """How the reason begins of a run that is queued again because of the machine."""
 PROBE_LIMIT_S = 20.0
+KILL_GRACE_S = 2.0
 OUT_OF_MEMORY = 2
 """CUDA's word for a device that works, and is full."""
 PROBE = f"""\
@@ -74,9 +75,12 @@ async def probe() -> str | None:
         async with asyncio.timeout(PROBE_LIMIT_S):
             _, said = await process.communicate()
     except TimeoutError:
-        # A process that hangs in the driver can not even be killed; nobody waits for it.
         with contextlib.suppress(ProcessLookupError):
             process.kill()
+        # One that hangs in the driver can not even be killed, and is left to itself.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(KILL_GRACE_S):
+                await process.wait()
         return f"it did not open within {PROBE_LIMIT_S:g} s"
     if process.returncode == 0:
         return None

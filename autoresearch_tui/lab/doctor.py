@@ -26,7 +26,7 @@ def examine(
     """
     findings = list(_repository(repository))
     findings += _machine(repository, settings)
-    findings += [_sandbox(settings), *_agent(settings, environ, offline=offline)]
+    findings += [_sandbox(settings), *agent(settings, environ, offline=offline)]
     findings += host.examine(repository)
     return findings
 
@@ -105,18 +105,19 @@ def _sandbox(settings: Settings) -> Finding:
     return Finding(Grade.OK, "sandbox", f"{found.level} (docs/sandbox.md says what it stops)")
 
 
-def _agent(settings: Settings, environ: Mapping[str, str], *, offline: bool) -> Iterator[Finding]:
+def agent(settings: Settings, environ: Mapping[str, str], *, offline: bool) -> Iterator[Finding]:
+    """Yield who would propose, and whether its server answers, which `offline` does not ask."""
     try:
-        agent, notice = catalogue.choose(settings.agent, environ)
+        chosen, notice = catalogue.choose(settings.agent, environ)
     except catalogue.AgentError as error:
         yield Finding(Grade.FAIL, "agent", str(error))
         return
     grade = Grade.NOTE if notice else Grade.OK
-    yield Finding(grade, "agent", notice or " ".join(filter(None, (agent.name, agent.model))))
-    if offline or not isinstance(agent, Reachable):
+    yield Finding(grade, "agent", notice or " ".join(filter(None, (chosen.name, chosen.model))))
+    if offline or not isinstance(chosen, Reachable):
         return
     try:
-        yield Finding(Grade.OK, "server", asyncio.run(agent.check()))
+        yield Finding(Grade.OK, "server", asyncio.run(chosen.check()))
     except ProposalError as error:
         sentence = str(error)
         if error.outage:

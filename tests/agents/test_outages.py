@@ -37,6 +37,8 @@ RATE = r"^(LEARNING_RATE) = ([0-9.]+)"
 def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(roster, "AWAY_FIRST_S", 0.05)
     monkeypatch.setattr(roster, "AWAY_LONGEST_S", 0.1)
+    monkeypatch.setattr(roster, "RETRY_FIRST_S", 0.001)
+    monkeypatch.setattr("tests.workshop.BUDGET_S", 0.02)
 
 
 def other() -> ScriptedAgent:
@@ -94,7 +96,7 @@ async def test_the_night_goes_on_through_every_trouble_of_the_server(workshop: W
         night = asyncio.create_task(lab.run())
         await lab.until(lambda _: not weather.left)
         done = lab.state.next_number
-        await lab.until(lambda state: state.agent == "claude" and state.next_number > done + 1)
+        await lab.until(lambda state: state.agent == "claude" and state.next_number > done)
         await lab.handle(messages.Stop(by="me"))
         await night
     changed = changes(workshop)
@@ -197,9 +199,8 @@ async def test_an_agent_that_repeats_itself_loses_its_place(workshop: Workshop) 
 
 
 async def test_an_agent_that_repeats_itself_and_is_alone_ends_the_session(
-    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+    workshop: Workshop,
 ) -> None:
-    monkeypatch.setattr(roster, "RETRY_FIRST_S", 0.001)
     lab = workshop.lab(ScriptedAgent(*[0.04] * 20))
     end = await lab.run()
     assert end.trouble
