@@ -219,6 +219,9 @@ class Training(_Work):
         return is_run
 
     async def _end(self, ended: Ended) -> None:
+        if self._killed is not None and ended.outcome is RunOutcome.CRASH:
+            # What ended the lab, as a machine that shuts down, may have reached the run as well.
+            ended = msgspec.structs.replace(ended, outcome=RunOutcome.KILLED, reason=self._killed)
         said = stages.explain(ended, self._tools.session.output(self.number))
         if fault := await self._look_for_fault(ended, said):
             outcome, reason = RunOutcome.INTERRUPTED, f"{device.FAULT}: {fault}"
