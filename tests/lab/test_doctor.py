@@ -1,5 +1,6 @@
 """The doctor sees what will hurt at night, on machines that these tests make up."""
 
+import os
 import shutil
 from pathlib import Path
 from types import SimpleNamespace
@@ -199,7 +200,8 @@ def test_the_clock_and_the_socket_are_looked_at(tmp_path: Path) -> None:
     assert host.clock(0.0, None).grade is Grade.FAIL
     assert "set-ntp" in host.clock(1.8e9, synchronised=False).sentence
     assert host.clock(1.8e9, None).grade is Grade.OK
-    assert host.sockets(tmp_path / "a" / "b").grade is Grade.OK or len(str(tmp_path)) > 80
+    short = Path(os.environ["XDG_RUNTIME_DIR"])
+    assert host.sockets(short / "a" / "b").grade is Grade.OK
     assert "too long" in host.sockets(tmp_path / ("x" * 100)).sentence
     (tmp_path / "file").touch()
     assert "XDG_RUNTIME_DIR" in host.sockets(tmp_path / "file").sentence
