@@ -110,6 +110,7 @@ def _parser() -> argparse.ArgumentParser:
     command("notify", _notify, "send a message to all that [notify] names, to see that it works")
     command("sessions", _sessions, "list the repository's sessions")
     doctor = command("doctor", _doctor, "check what a night needs")
+    doctor.add_argument("--offline", action="store_true", help="ask no server")
     _add_agent_flags(doctor)
     _add_sandbox_flag(doctor)
     _add_data_flags(doctor)
@@ -416,12 +417,13 @@ def _sessions(_arguments: argparse.Namespace) -> int:
 
 def _doctor(arguments: argparse.Namespace) -> int:
     from autoresearch_tui.lab import doctor  # noqa: PLC0415
+    from autoresearch_tui.lab.findings import Grade  # noqa: PLC0415
 
     chosen = settings.load(Path.cwd(), os.environ, _flags(arguments))
-    findings = doctor.examine(Path.cwd(), chosen, os.environ)
+    findings = doctor.examine(Path.cwd(), chosen, os.environ, offline=arguments.offline)
     for finding in findings:
         print(f"{finding.grade:<5} {finding.subject:<12} {finding.sentence}")
-    return EXIT_TROUBLE if any(f.grade is doctor.Grade.FAIL for f in findings) else 0
+    return EXIT_TROUBLE if any(f.grade is Grade.FAIL for f in findings) else 0
 
 
 def _find(arguments: argparse.Namespace) -> Session:

@@ -119,7 +119,7 @@ def lines(state: SessionState, fact: AnyFact) -> Iterator[str]:
             change = "" if fact.change is None else f" ({1000 * fact.change:+.1f} mbpb)"
             yield f"#{fact.experiment:<4}{fact.status.upper()}{change}: {fact.reason}"
         case events.AgentChanged():
-            yield f"agent is now {_agent(fact.agent, fact.model)}"
+            yield f"agent is now {_agent(fact.agent, fact.model)}: {fact.reason}"
         case events.Paused():
             yield f"paused by {fact.by}"
         case events.Resumed():

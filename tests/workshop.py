@@ -15,7 +15,7 @@ import msgspec
 import psutil
 
 from autoresearch_tui import session as sessions
-from autoresearch_tui.agents.base import Context, Proposal, ProposalError, Think
+from autoresearch_tui.agents.base import Agent, Context, Proposal, ProposalError, Think
 from autoresearch_tui.executors.local import LocalExecutor
 from autoresearch_tui.lab import stages
 from autoresearch_tui.lab.limits import Limits
@@ -114,10 +114,10 @@ class Workshop:
 
     def lab(
         self,
-        agent: ScriptedAgent,
+        agent: Agent,
         settings: Settings | None = None,
         *,
-        fallback: ScriptedAgent | None = None,
+        fallback: Agent | None = None,
         max_experiments: int | None = None,
     ) -> WatchedLab:
         """Return a lab of this process on the session, begun or gone on with."""

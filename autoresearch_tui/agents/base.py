@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from autoresearch_tui.record.events import Usage
 from autoresearch_tui.record.samples import ThoughtKind
@@ -15,11 +15,29 @@ Think = Callable[[ThoughtKind, str], None]
 class ProposalError(Exception):
     """An agent came up with no edit that can run; the message says why in a sentence."""
 
-    def __init__(self, reason: str, usage: Usage | None = None, *, fatal: bool = False) -> None:
-        """Keep what the attempt cost; `fatal` where asking again can not help (a wrong key)."""
+    def __init__(
+        self,
+        reason: str,
+        usage: Usage | None = None,
+        *,
+        fatal: bool = False,
+        outage: bool = False,
+        retry_after_s: float = 0.0,
+    ) -> None:
+        """Keep what the attempt cost, and what helps.
+
+        Args:
+            reason: a sentence.
+            usage: what it cost.
+            fatal: asking again can not help (a wrong key).
+            outage: nobody answered; asking again helps later, and not at once.
+            retry_after_s: how long whoever should answer wants to be left alone.
+        """
         super().__init__(reason)
         self.usage = usage or Usage()
         self.fatal = fatal
+        self.outage = outage
+        self.retry_after_s = retry_after_s
 
 
 class Archive(Protocol):
@@ -56,6 +74,8 @@ class Context:
     archive: Archive
     steering: list[str] = field(default_factory=list[str])
     """The human's sentences for this proposal."""
+    refused: str = ""
+    """Why the agent's last answer could not be run; empty where it could."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +90,19 @@ class Proposal:
     expected_change: float | None = None
     """Of `val_bpb`, in bits per byte; negative is better."""
     usage: Usage = field(default_factory=Usage)
+
+
+@runtime_checkable
+class Reachable(Protocol):
+    """What an agent offers whose server may be down, or refuse it."""
+
+    async def check(self) -> str:
+        """Ask for nothing that costs, and return in a clause that it answers.
+
+        Raises:
+            ProposalError: it does not, or not to us.
+        """
+        ...
 
 
 class Agent(Protocol):

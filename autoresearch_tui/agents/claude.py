@@ -6,9 +6,12 @@ One proposal is one conversation, bounded in seconds, turns and tokens, retries 
 """
 
 import asyncio
+import contextlib
 import itertools
 import json
+import time
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 
 import anthropic
 import httpx2
@@ -33,6 +36,14 @@ LEAST_OUTPUT_TOKENS = 1_024
 """With fewer than these left, another turn is not begun."""
 LOCAL_OUTPUT_TOKENS = 8_192
 """Of one turn of a local server, whose context holds the prompt and the answer together."""
+
+CONNECT_LIMIT_S = 10.0
+SILENCE_LIMIT_S = 60.0
+"""Between two signs of life of Anthropic's server, which gives one every few seconds. A local one
+may read a long prompt for minutes."""
+PATIENCE_S = 30.0
+"""From the first failure of a request to the last retry that is begun: a device may be waiting."""
+CHECK_LIMIT_S = 5.0
 
 _NO_KEY = "none"
 """Sent to local servers that want no key, since the SDK insists on one."""
@@ -103,10 +114,14 @@ class ClaudeAgent:
             if not deadline.expired():
                 raise
             reason = f"{self._model} submitted nothing within {self._limits.seconds:g} s."
-            raise ProposalError(reason, meter.usage()) from None
+            raise ProposalError(reason, meter.usage(), outage=True) from None
         except _FailedError as failure:
             raise ProposalError(
-                str(failure), meter.usage(), fatal=failure.fatal
+                str(failure),
+                meter.usage(),
+                fatal=failure.fatal,
+                outage=failure.outage,
+                retry_after_s=failure.retry_after_s,
             ) from failure.__cause__
         return Proposal(
             train=desk.text,
@@ -122,12 +137,48 @@ class ClaudeAgent:
             api_key=self._api_key,
             base_url=self._base_url,
             max_retries=0,
-            timeout=self._limits.seconds,
+            timeout=anthropic.Timeout(
+                self._limits.seconds,
+                connect=CONNECT_LIMIT_S,
+                read=self._limits.seconds if self.is_local else SILENCE_LIMIT_S,
+            ),
         )
+
+    async def check(self) -> str:
+        """Ask the server for nothing that costs, and return in a clause that it answers.
+
+        Raises:
+            ProposalError: the key is refused, the model unknown, or the server not to be reached.
+        """
+        try:
+            async with asyncio.timeout(CHECK_LIMIT_S), self._client() as client:
+                if self.is_local:
+                    return await self._check_local(client)
+                await client.models.retrieve(self._model)
+        except TimeoutError:
+            silent = f"{self._server} did not answer within {CHECK_LIMIT_S:g} s"
+            raise ProposalError(silent, outage=True) from None
+        except (anthropic.APIError, httpx2.HTTPError) as error:
+            failure = self.explain(error)
+            raise ProposalError(str(failure), fatal=failure.fatal, outage=failure.outage) from error
+        return f"{self._server} knows the key and the model"
+
+    async def _check_local(self, client: anthropic.AsyncAnthropic) -> str:
+        try:
+            await client.models.list()
+        except (anthropic.APIStatusError, ValueError) as error:
+            if isinstance(error, anthropic.AuthenticationError):
+                raise
+            # Many local servers list no models, or in a way of their own.
+        return f"{self._server} answers"
+
+    @property
+    def _server(self) -> str:
+        return self._base_url or "Anthropic's server"
 
     def explain(self, error: Exception) -> "_FailedError":
         """Return a failed request as a sentence that says what to do."""
-        server = self._base_url or "Anthropic's server"
+        server = self._server
         match error:
             case anthropic.AuthenticationError():
                 return _FailedError(
@@ -142,21 +193,36 @@ class ClaudeAgent:
             case anthropic.APIStatusError(status_code=status):
                 said = error.api_message or error.message
                 sentence = f"{server} answered {status}: {' '.join(said.split())[:300]}"
-                return _FailedError(sentence, fatal=400 <= status < 500 and not _may_pass(error))
+                may_pass = _may_pass(error)
+                return _FailedError(
+                    sentence,
+                    fatal=400 <= status < 500 and not may_pass,
+                    outage=may_pass,
+                    retry_after_s=_wait_s(error, 0.0),
+                )
             case anthropic.APIConnectionError():
-                return _FailedError(f"{server} can not be reached: {error}")
+                return _FailedError(f"{server} can not be reached: {error}", outage=True)
             case _:
                 return _FailedError(
-                    f"{server} broke its answer off: {error or type(error).__name__}"
+                    f"{server} broke its answer off: {error or type(error).__name__}", outage=True
                 )
 
 
 class _FailedError(Exception):
     """A conversation that led to no submission, in a sentence."""
 
-    def __init__(self, reason: str, *, fatal: bool = False) -> None:
+    def __init__(
+        self,
+        reason: str,
+        *,
+        fatal: bool = False,
+        outage: bool = False,
+        retry_after_s: float = 0.0,
+    ) -> None:
         super().__init__(reason)
         self.fatal = fatal
+        self.outage = outage
+        self.retry_after_s = retry_after_s
 
 
 class _BrokenStreamError(Exception):
@@ -294,6 +360,8 @@ class _Conversation:
 
     async def _answer(self) -> ParsedMessage[None]:
         """Return the next message of the model, asking again where that may help."""
+        loop = asyncio.get_running_loop()
+        give_up_at = self._ends_at
         for attempt in itertools.count():
             try:
                 return await self._stream()
@@ -304,7 +372,8 @@ class _Conversation:
             except (anthropic.APIError, httpx2.HTTPError, _BrokenStreamError) as error:
                 failure = self._agent.explain(error)
                 wait_s = _wait_s(error, self._limits.retry_wait_s * 2**attempt)
-                left_s = self._ends_at - asyncio.get_running_loop().time()
+                give_up_at = min(give_up_at, loop.time() + PATIENCE_S)
+                left_s = give_up_at - loop.time()
                 if not _may_pass(error) or attempt >= self._limits.retries or wait_s >= left_s:
                     raise failure from error
                 self._think(ThoughtKind.ERROR, f"{failure} Asking again in {wait_s:g} s.")
@@ -389,8 +458,12 @@ def _may_pass(error: Exception) -> bool:
 def _wait_s(error: Exception, otherwise: float) -> float:
     """Return how long the server asks to wait, in seconds."""
     if isinstance(error, anthropic.APIStatusError):
+        said = error.response.headers.get("retry-after", "")
         try:
-            return max(0.0, float(error.response.headers["retry-after"]))
-        except (KeyError, ValueError):
-            return otherwise
+            return max(0.0, float(said))
+        except ValueError:
+            pass
+        with contextlib.suppress(ValueError):
+            # The other form that HTTP allows: a date.
+            return max(0.0, parsedate_to_datetime(said).timestamp() - time.time())
     return otherwise

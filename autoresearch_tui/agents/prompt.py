@@ -17,6 +17,7 @@ NEAR_MISSES_SHOWN = 5
 LINE_CHARACTERS = 200
 DIFF_CHARACTERS = 8_000
 OUTPUT_CHARACTERS = 4_000
+REFUSAL_CHARACTERS = 500
 
 ROLE = """\
 You are the researcher in an automatic experiment loop. A small language model is trained by \
@@ -58,6 +59,9 @@ def task(context: Context) -> str:
     if context.steering:
         sentences = "\n".join(f"- {sentence}" for sentence in context.steering)
         parts.append(f"The human asks of this experiment, above all else:\n{sentences}")
+    if context.refused:
+        reason = _quote_reason(context.refused, REFUSAL_CHARACTERS)
+        parts.append(f"Your last proposal was not run: {reason}. Propose something else.")
     parts.append(f"Propose experiment {context.experiment}.")
     return "\n\n".join(parts)
 

@@ -114,13 +114,17 @@ async def _run(folder: Session, lock: SessionLock, handed: HandOver) -> int:
         if lab.state.lab_pid is None:
             # An end that the journal does not know of is to look like one: `lab.json` stays.
             folder.lab_file.unlink(missing_ok=True)
-        return code
     finally:
         for task in background:
             task.cancel()
         await server.stop()
         journal.close()
         lock.release()
+    if lab.has_stuck_agent:
+        # Whoever runs this loop would wait for all that goes on in it.
+        logging.shutdown()
+        os._exit(code)
+    return code
 
 
 def make_tools(

@@ -1,54 +1,43 @@
 """Checks what a night needs, and says how to mend what is missing."""
 
-import shutil
+import asyncio
+import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 
 from autoresearch_tui import session as sessions
 from autoresearch_tui.agents import catalogue
+from autoresearch_tui.agents.base import ProposalError, Reachable
 from autoresearch_tui.executors import sandbox
 from autoresearch_tui.executors.sandbox import Level, SandboxError
-from autoresearch_tui.lab import launcher
-from autoresearch_tui.lab.repository import TRAIN_FILE
+from autoresearch_tui.lab import gpus, host, launcher
+from autoresearch_tui.lab.findings import Finding, Grade
+from autoresearch_tui.lab.repository import TRAIN_FILE, ExperimentRepository, RepositoryError
 from autoresearch_tui.session import SessionError
 from autoresearch_tui.settings import Settings
 
-DISK_WANTED_GB = 5.0
-GB = 1e9
 
+def examine(
+    repository: Path, settings: Settings, environ: Mapping[str, str], *, offline: bool = False
+) -> list[Finding]:
+    """Return the findings for a folder that holds `train.py`; `offline` asks no server.
 
-class Grade(StrEnum):
-    """How a check went."""
-
-    OK = "ok"
-    NOTE = "note"
-    FAIL = "FAIL"
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One line of the examination."""
-
-    grade: Grade
-    subject: str
-    sentence: str
-
-
-def examine(repository: Path, settings: Settings, environ: Mapping[str, str]) -> list[Finding]:
-    """Return the findings for a folder that holds `train.py`."""
+    Every probe has a limit of time, and none of them raises.
+    """
     findings = list(_repository(repository))
     findings += _machine(repository, settings)
-    findings += [_sandbox(settings), _agent(settings, environ), _disk(repository)]
+    findings += [_sandbox(settings), *agent(settings, environ, offline=offline)]
+    findings += host.examine(repository)
     return findings
 
 
 def _repository(repository: Path) -> Iterator[Finding]:
     try:
         git = sessions.git_directory(repository)
+        fresh = next(sessions.fresh_tags(time.localtime()))
+        ExperimentRepository(repository, fresh).check_possible()
         yield Finding(Grade.OK, "repository", f"experiments are kept in {git}")
-    except SessionError as error:
+    except (SessionError, RepositoryError) as error:
         yield Finding(Grade.FAIL, "repository", str(error))
     try:
         launcher.check_train_file(repository / TRAIN_FILE)
@@ -75,6 +64,7 @@ def _machine(repository: Path, settings: Settings) -> Iterator[Finding]:
         yield Finding(Grade.FAIL, prepare.name, str(error))
         return
     device = settings.run.device or found["device"]
+    yield from _gpus(device, found["device"])
     name = found["gpu"] if device == "cuda" else found["cpu"]
     budget_s = settings.run.budget_s or launcher.BUDGET_S[device]
     sentence = (
@@ -91,6 +81,18 @@ def _machine(repository: Path, settings: Settings) -> Iterator[Finding]:
         yield Finding(Grade.OK, "data", sentence)
 
 
+def _gpus(device: str, best: str) -> Iterator[Finding]:
+    """Yield what the GPUs' driver says, where there is one, or should be."""
+    try:
+        seen = gpus.read()
+    except gpus.NoDriver as error:
+        if device == "cuda":
+            sentence = f"the driver does not answer ({error}): look with nvidia-smi"
+            yield Finding(Grade.FAIL, "gpu", sentence)
+        return
+    yield from gpus.examine(seen, torch_sees=best == "cuda")
+
+
 def _sandbox(settings: Settings) -> Finding:
     try:
         found = sandbox.choose(settings.run.sandbox)
@@ -103,18 +105,21 @@ def _sandbox(settings: Settings) -> Finding:
     return Finding(Grade.OK, "sandbox", f"{found.level} (docs/sandbox.md says what it stops)")
 
 
-def _agent(settings: Settings, environ: Mapping[str, str]) -> Finding:
+def agent(settings: Settings, environ: Mapping[str, str], *, offline: bool) -> Iterator[Finding]:
+    """Yield who would propose, and whether its server answers, which `offline` does not ask."""
     try:
-        agent, notice = catalogue.choose(settings.agent, environ)
+        chosen, notice = catalogue.choose(settings.agent, environ)
     except catalogue.AgentError as error:
-        return Finding(Grade.FAIL, "agent", str(error))
+        yield Finding(Grade.FAIL, "agent", str(error))
+        return
     grade = Grade.NOTE if notice else Grade.OK
-    return Finding(grade, "agent", notice or " ".join(filter(None, (agent.name, agent.model))))
-
-
-def _disk(repository: Path) -> Finding:
-    free_gb = shutil.disk_usage(repository).free / GB
-    if free_gb < DISK_WANTED_GB:
-        sentence = f"{free_gb:.1f} GB are free; make room for {DISK_WANTED_GB:g} GB before a night"
-        return Finding(Grade.FAIL, "disk", sentence)
-    return Finding(Grade.OK, "disk", f"{free_gb:.0f} GB are free")
+    yield Finding(grade, "agent", notice or " ".join(filter(None, (chosen.name, chosen.model))))
+    if offline or not isinstance(chosen, Reachable):
+        return
+    try:
+        yield Finding(Grade.OK, "server", asyncio.run(chosen.check()))
+    except ProposalError as error:
+        sentence = str(error)
+        if error.outage:
+            sentence += ". Until it answers, tpe would propose in its place"
+        yield Finding(Grade.FAIL, "server", sentence)

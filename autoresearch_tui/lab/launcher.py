@@ -27,6 +27,7 @@ PREPARE_FILE = "prepare.py"
 BUDGET_S = {"cuda": 300.0, "mps": 20.0, "cpu": 20.0}
 CONTRACT = ("build_model", "main")
 LOG_TAIL_BYTES = 4096
+DESCRIBE_LIMIT_S = 120.0
 
 
 class Launch(msgspec.Struct, frozen=True, kw_only=True):
@@ -156,12 +157,19 @@ def describe(prepare: Path, settings: Settings) -> dict[str, Any]:
     Raises:
         SessionError: it does not know that command, or failed.
     """
-    done = subprocess.run(
-        [*_prepare_command(prepare, "describe"), *_data_flags(settings)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    try:
+        done = subprocess.run(
+            [*_prepare_command(prepare, "describe"), *_data_flags(settings)],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=DESCRIBE_LIMIT_S,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise SessionError(
+            f"`python {prepare} describe` did not end within {DESCRIBE_LIMIT_S:g} s. It asks torch "
+            "for the device, so look at that first: nvidia-smi"
+        ) from error
     try:
         description = msgspec.json.decode(done.stdout, type=dict[str, Any])
     except msgspec.DecodeError:

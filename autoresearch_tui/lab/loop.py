@@ -15,7 +15,7 @@ import msgspec
 
 from autoresearch_tui.control.messages import AnyCommand, Reply, Stop
 from autoresearch_tui.executors.base import Ended
-from autoresearch_tui.lab import clock, commands, judge, stages
+from autoresearch_tui.lab import clock, commands, judge, stages, watchdog
 from autoresearch_tui.lab.judge import Verdict
 from autoresearch_tui.lab.proposing import NoProposal, Proposer
 from autoresearch_tui.lab.runs import (
@@ -30,7 +30,7 @@ from autoresearch_tui.lab.standby import Key, Spares, Stage, has_room, is_overla
 from autoresearch_tui.lab.tools import CanNotGoOn, Tools
 from autoresearch_tui.lab.verdicts import Verdicts
 from autoresearch_tui.record import events
-from autoresearch_tui.record.events import ApprovalMode, KnownFact, RunOutcome, Status
+from autoresearch_tui.record.events import ApprovalMode, KnownFact, Level, RunOutcome, Status
 from autoresearch_tui.record.fold import apply
 from autoresearch_tui.record.journal import Journal
 from autoresearch_tui.record.state import Activity, Experiment, Phase, SessionState
@@ -50,7 +50,12 @@ class Lab:
         self._journal = journal
         self._changed = asyncio.Event()
         self._proposer = Proposer(
-            tools.session, tools.repository, tools.agent, tools.fallback, tools.prices
+            tools.session,
+            tools.repository,
+            tools.agent,
+            tools.fallback,
+            tools.settings,
+            tools.prices,
         )
         self._verdicts = Verdicts(tools, state, self.record)
         self._spares = Spares(tools)
@@ -62,6 +67,10 @@ class Lab:
         """Why no agent can improve on the incumbent, once that turned out."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._failure: BaseException | None = None
+        self._device_fault: str | None = None
+        """What the last job on the device found wrong with it, until that is seen to."""
+        self._alarm: asyncio.TimerHandle | None = None
+        """Looks again when a wait for the device is over."""
         self._interrupted_by: str | None = None
 
     def record(self, fact: KnownFact) -> None:
@@ -74,6 +83,11 @@ class Lab:
         apply(self.state, fact)
         self._tools.hear(self.state, fact)
         self._changed.set()
+
+    @property
+    def has_stuck_agent(self) -> bool:
+        """Whether an agent goes on that was told to end."""
+        return self._proposer.has_stuck_agent
 
     def is_busy(self) -> bool:
         """Return whether there is load worth sampling."""
@@ -168,6 +182,7 @@ class Lab:
         while self._tasks:
             await asyncio.wait(self._tasks)
         await self._spares.close()
+        await self._proposer.close()
 
     def _end(self) -> events.LabStopped | None:
         state, now = self.state, time.time()
@@ -219,6 +234,7 @@ class Lab:
 
     def _advance(self) -> None:
         """Begin whatever the state asks for and was not begun yet."""
+        self._remedy()
         opened = list(self.state.open_experiments)
         for number in opened:
             self._see_to(self.state.experiments[number])
@@ -231,6 +247,45 @@ class Lab:
             self._proposal = self._begin(self._propose(), self._forget_proposal)
         self._see_to_spares()
 
+    def _remedy(self) -> None:
+        """Do what the watchdog asks for."""
+        state, now = self.state, clock.now()
+        found = watchdog.remedy(
+            state,
+            self._tools.settings.watchdog,
+            now,
+            fallback=self._tools.fallback.name,
+            device_fault=self._device_fault,
+        )
+        self._device_fault = None
+        match found:
+            case watchdog.SwitchAgent(reason, turns):
+                if self._proposer.step_aside(turns, reason, self.record):
+                    if self._proposal:
+                        self._proposal.cancel()
+                else:
+                    self._pause(reason)
+            case watchdog.Pause(reason):
+                self._pause(reason)
+            case watchdog.BackOff(reason, until):
+                self.record(events.BackedOff(at=now, reason=reason, until=until))
+                self.record(events.Notice(at=now, level=Level.WARNING, text=reason))
+            case watchdog.Stop(reason):
+                raise CanNotGoOn(reason)
+            case None:
+                pass
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+        if state.backed_off_until is not None and watchdog.is_backing_off(state, now):
+            left_s = state.backed_off_until - now
+            self._alarm = asyncio.get_running_loop().call_later(left_s, self._changed.set)
+
+    def _pause(self, reason: str) -> None:
+        now = clock.now()
+        self.record(events.Notice(at=now, level=Level.ERROR, text=reason))
+        self.record(events.Paused(at=now, by=watchdog.NAME))
+
     def _see_to(self, experiment: Experiment) -> None:
         now, number = clock.now(), experiment.number
         run = self._runs.get(number)
@@ -242,7 +297,8 @@ class Lab:
             case Phase.EVALUATING if experiment.killed_by:
                 self._end_killed(experiment)
             case Phase.EVALUATING:
-                self._evaluate(experiment)
+                if not watchdog.is_backing_off(self.state, now):
+                    self._evaluate(experiment)
             case _ if run is not None:
                 self._see_to_run(experiment, run)
             case _ if self.state.is_stale(experiment):
@@ -264,7 +320,7 @@ class Lab:
 
     def _may_start(self, experiment: Experiment) -> bool:
         state, current = self.state, self.state.current
-        if state.paused or self._runs:
+        if state.paused or self._runs or watchdog.is_backing_off(state, clock.now()):
             return False
         if current is None or current is experiment:
             return True
@@ -289,7 +345,7 @@ class Lab:
         self._begin(run.see_through(spare), lambda: self._forget_run(number))
 
     def _forget_run(self, number: int) -> None:
-        del self._runs[number]
+        self._device_fault = self._runs.pop(number).device_fault or self._device_fault
 
     def _see_to_run(self, experiment: Experiment, run: Training) -> None:
         """Grant a run that started ahead its clock, or end it where its turn does not come."""
@@ -314,6 +370,8 @@ class Lab:
         self._begin(self._evaluation.see_through(spare), self._forget_evaluation)
 
     def _forget_evaluation(self) -> None:
+        if self._evaluation is not None:
+            self._device_fault = self._evaluation.device_fault or self._device_fault
         self._evaluation = None
 
     def _end_killed(self, experiment: Experiment) -> None:

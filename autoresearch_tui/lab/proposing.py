@@ -9,23 +9,24 @@ from pathlib import Path
 
 import msgspec
 
-from autoresearch_tui.agents.base import Agent, Context, Proposal, ProposalError
+from autoresearch_tui.agents.base import Agent, Context, Proposal, ProposalError, Think
 from autoresearch_tui.lab import clock, notebook, stages
 from autoresearch_tui.lab.look import new_marks
+from autoresearch_tui.lab.patience import Aside, OutOfPatience, Patience
 from autoresearch_tui.lab.prices import NO_PRICES, Prices
 from autoresearch_tui.lab.repository import TRAIN_FILE, ExperimentRepository
+from autoresearch_tui.lab.roster import Roster, Step
+from autoresearch_tui.lab.tried import Tried
 from autoresearch_tui.record import events
 from autoresearch_tui.record.events import KnownFact, Level
 from autoresearch_tui.record.lines import LineWriter
 from autoresearch_tui.record.samples import Thought, ThoughtKind
 from autoresearch_tui.record.state import Experiment, SessionState
 from autoresearch_tui.session import Session
+from autoresearch_tui.settings import Settings
 
 BASELINE_AGENT = "baseline"
 FLUSH_INTERVAL_S = 0.5
-FAILURES_BEFORE_FALLBACK = 3
-RETRY_FIRST_S = 2.0
-RETRY_DOUBLINGS = 4
 OUTPUT_TAIL_LINES = 30
 AGENT_SEEDS = 1 << 32
 STREAMED = (ThoughtKind.TEXT, ThoughtKind.THINKING)
@@ -97,15 +98,25 @@ class Proposer:
         repository: ExperimentRepository,
         agent: Agent,
         fallback: Agent,
+        settings: Settings,
         prices: Prices = NO_PRICES,
     ) -> None:
         """Ask `agent`; when it can not go on, `fallback`. What they use costs `prices`."""
         self._session = session
         self._repository = repository
-        self._agent = agent
-        self._fallback = agent if agent.name == fallback.name else fallback
         self._prices = prices
+        self._roster = Roster(agent, fallback, settings.watchdog.repeats)
+        self._patience = Patience(settings.agent.limit_s)
+        self._tried = Tried(repository)
+        self._aside: Aside | None = None
+        self._refused: dict[str, str] = {}
+        """Why the last answer of an agent could not be run, by its name."""
         self._thoughts = Thoughts(session.reasoning)
+
+    @property
+    def has_stuck_agent(self) -> bool:
+        """Whether an agent goes on that was told to end."""
+        return self._patience.has_stuck
 
     def baseline(self, state: SessionState, record: Record) -> None:
         """Record the user's `train.py`, as it stands in the work tree, as an experiment.
@@ -126,17 +137,23 @@ class Proposer:
     async def propose(self, state: SessionState, record: Record) -> None:
         """Ask for one edit and record it, or record that there was none.
 
-        An agent that failed several times in a row has its place taken for one proposal, so that
-        no device waits for it, and is asked again after that.
+        An agent that does not answer has its place taken, so that no device waits for it, and is
+        asked beside the one that takes it.
 
         Raises:
             NoProposal: the last agent that there is can not go on.
         """
-        number, failures = state.next_number, state.proposal_failures_in_a_row
-        incumbent = state.best
+        number, incumbent = state.next_number, state.best
         assert incumbent is not None
-        agent = self._agent if failures < FAILURES_BEFORE_FALLBACK else self._fallback
+        late = await self._take_late(state, record, incumbent)
+        agent, wait_s = self._roster.turn(time.monotonic())
         steering = [s.text for s in state.steering if s.experiment in (None, number)]
+        if late is not None:
+            agent, wait_s, steering = self._roster.agent, 0.0, []
+        if wait_s:
+            await asyncio.sleep(wait_s)
+        if self._aside is None and self._roster.is_to_be_asked_aside(time.monotonic()):
+            self._aside = Aside(self._roster.agent, self._context(state, incumbent, []), self._ask)
         record(
             events.ProposalStarted(
                 at=clock.now(), experiment=number, agent=agent.name, steering=steering
@@ -144,20 +161,29 @@ class Proposer:
         )
         flushing = asyncio.create_task(self._thoughts.flush_regularly())
         try:
-            proposal = await self._ask(agent, state, incumbent, steering)
+            proposal = late
+            if proposal is None:
+                proposal = await self._ask(
+                    agent,
+                    self._context(state, incumbent, steering, self._refused.get(agent.name, "")),
+                    lambda kind, text: self._thoughts.add(number, kind, text),
+                )
+            self._tried.refuse_repeats(state, proposal.train, proposal.usage)
         except ProposalError as error:
             await self._fail(agent, state, record, error)
         else:
             self._store(state, record, proposal, incumbent.number, agent.name, agent.model)
+            self._refused.pop(agent.name, None)
+            self._note_answer(agent, record)
         finally:
             flushing.cancel()
             self._thoughts.flush()
 
-    async def _ask(
-        self, agent: Agent, state: SessionState, incumbent: Experiment, steering: list[str]
-    ) -> Proposal:
+    def _context(
+        self, state: SessionState, incumbent: Experiment, steering: list[str], refused: str = ""
+    ) -> Context:
         number = state.next_number
-        context = Context(
+        return Context(
             experiment=number,
             seed=stages.seed(f"{state.session_id}/proposal", number, state.facts) % AGENT_SEEDS,
             program=_read(self._repository.root / "program.md"),
@@ -171,18 +197,19 @@ class Proposer:
             ),
             archive=SessionArchive(self._session),
             steering=steering,
+            refused=refused,
         )
 
-        def think(kind: ThoughtKind, text: str) -> None:
-            self._thoughts.add(number, kind, text)
-
+    async def _ask(self, agent: Agent, context: Context, think: Think) -> Proposal:
         try:
-            proposal = await agent.propose(context, think)
+            proposal = await self._patience.wait_for(agent.propose(context, think))
             # What can not be written can not be run.
             for text in (proposal.train, proposal.title, proposal.hypothesis):
                 text.encode()
         except ProposalError:
             raise
+        except OutOfPatience as error:
+            raise ProposalError(f"{agent.name} {error}", outage=True) from error
         except UnicodeEncodeError as error:
             raise ProposalError(f"{agent.name} proposed text that is no Unicode") from error
         except Exception as error:
@@ -191,39 +218,94 @@ class Proposer:
             raise ProposalError(f"{agent.name} failed with {error!r}; see lab.log") from error
         return proposal
 
+    async def _take_late(
+        self, state: SessionState, record: Record, incumbent: Experiment
+    ) -> Proposal | None:
+        """Return what the agent that was away has answered meanwhile, if it still applies."""
+        aside, number = self._aside, state.next_number
+        if aside is None or not aside.is_done:
+            return None
+        self._aside = None
+        agent = self._roster.agent
+        try:
+            proposal = aside.proposal()
+        except ProposalError as error:
+            await self._fail(agent, state, record, error)
+            return None
+        self._note_answer(agent, record)
+        if aside.incumbent == incumbent.number:
+            for kind, text in aside.thoughts:
+                self._thoughts.add(number, kind, text)
+            return proposal
+        late = f"It answered to #{aside.incumbent}, which is no longer the incumbent."
+        self._record_failure(agent, number, record, ProposalError(late, proposal.usage))
+        return None
+
     async def _fail(
         self, agent: Agent, state: SessionState, record: Record, error: ProposalError
     ) -> None:
         number, now = state.next_number, clock.now()
         self._thoughts.add(number, ThoughtKind.ERROR, str(error))
-        usage = self._prices.priced(agent.model, error.usage)
+        self._record_failure(agent, number, record, error)
+        if not error.outage:
+            self._refused[agent.name] = str(error)
+        step, wait_s = self._roster.failed(agent, error, time.monotonic())
+        fallback = self._roster.fallback
+        match step:
+            case Step.AGAIN if self._aside is not None:
+                await self._aside.wait(wait_s)
+            case Step.AGAIN:
+                await asyncio.sleep(wait_s)
+            case Step.ALONE:
+                text = (
+                    f"{fallback.name} can not go on: {error} {self._roster.agent.name} is awaited."
+                )
+                record(events.Notice(at=now, level=Level.WARNING, text=text))
+            case Step.NOBODY:
+                raise NoProposal(f"The agent {agent.name} can not go on: {error}")
+            case Step.GONE:
+                text = (
+                    f"{agent.name} can not go on: {error} The session goes on with {fallback.name}."
+                )
+                record(events.Notice(at=now, level=Level.ERROR, text=text))
+                self._record_change(fallback, record, str(error))
+            case Step.AWAY:
+                reason = f"{error} {fallback.name} takes its turns until {agent.name} is back."
+                self._record_change(fallback, record, reason)
+
+    def step_aside(self, turns: int, reason: str, record: Record) -> bool:
+        """Give the fallback the agent's next turns; return whether it can take them."""
+        if not self._roster.step_aside(turns):
+            return False
+        self._record_change(self._roster.fallback, record, reason)
+        return True
+
+    def _note_answer(self, agent: Agent, record: Record) -> None:
+        if reason := self._roster.answered(agent):
+            self._record_change(self._roster.agent, record, reason)
+
+    def _record_failure(
+        self, agent: Agent, number: int, record: Record, error: ProposalError
+    ) -> None:
         record(
             events.ProposalFailed(
-                at=now, experiment=number, agent=agent.name, reason=str(error), usage=usage
+                at=clock.now(),
+                experiment=number,
+                agent=agent.name,
+                reason=str(error),
+                usage=self._prices.priced(agent.model, error.usage),
             )
         )
-        failures = state.proposal_failures_in_a_row
-        if agent is self._fallback and (error.fatal or failures >= 2 * FAILURES_BEFORE_FALLBACK):
-            raise NoProposal(f"The agent {agent.name} can not go on: {error}")
-        if error.fatal:
-            self._agent = self._fallback
-            text = (
-                f"{agent.name} can not go on: {error} The session goes on with {self._agent.name}."
-            )
-            record(events.Notice(at=now, level=Level.ERROR, text=text))
-            record(
-                events.AgentChanged(
-                    at=now, agent=self._agent.name, model=self._agent.model, reason=str(error)
-                )
-            )
-        elif failures == FAILURES_BEFORE_FALLBACK:
-            text = (
-                f"{agent.name} failed {failures} times in a row: {error} "
-                f"{self._fallback.name} takes this turn."
-            )
-            record(events.Notice(at=now, level=Level.WARNING, text=text))
-        else:
-            await asyncio.sleep(RETRY_FIRST_S * 2 ** min(failures - 1, RETRY_DOUBLINGS))
+
+    def _record_change(self, agent: Agent, record: Record, reason: str) -> None:
+        record(
+            events.AgentChanged(at=clock.now(), agent=agent.name, model=agent.model, reason=reason)
+        )
+
+    async def close(self) -> None:
+        """End what is asked beside the proposals."""
+        if self._aside is not None:
+            await self._aside.close()
 
     def _store(
         self,

@@ -77,13 +77,17 @@ class ExperimentRepository:
         """Return whether no branch and no reference has the session's name."""
         return not any(True for _ in self._own_references())
 
-    def check_unused(self) -> None:
-        """Raise a `RepositoryError` where something has the session's name already."""
+    def check_possible(self) -> None:
+        """Raise a `RepositoryError` where git can hold no session's branch."""
         if "refs/heads/autoresearch" in self._git.references:
             raise RepositoryError(
                 "There is a branch named autoresearch, and git can not hold "
                 f"{self.branch} beside it. Rename it with: git branch -m autoresearch NAME"
             )
+
+    def check_unused(self) -> None:
+        """Raise a `RepositoryError` where something has the session's name already."""
+        self.check_possible()
         for name in self._own_references():
             raise RepositoryError(
                 f"{name} exists already, and belongs to no session of this repository. "

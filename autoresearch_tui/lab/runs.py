@@ -3,6 +3,8 @@
 import signal
 import time
 
+import msgspec
+
 from autoresearch_tui.executors.base import (
     ClockStarted,
     Ended,
@@ -14,7 +16,7 @@ from autoresearch_tui.executors.base import (
     Started,
     Warm,
 )
-from autoresearch_tui.lab import clock, stages
+from autoresearch_tui.lab import clock, device, stages
 from autoresearch_tui.lab.seal import SealBroken
 from autoresearch_tui.lab.standby import Spare
 from autoresearch_tui.lab.tools import CanNotGoOn, Record, Tools
@@ -99,6 +101,8 @@ class _Work:
         self._experiment = experiment
         self._job: RunningJob | None = None
         self._killed: str | None = None
+        self.device_fault: str | None = None
+        """What was wrong with the device, where it and not the experiment is to blame."""
 
     @property
     def number(self) -> int:
@@ -124,6 +128,11 @@ class _Work:
             return self._take_up(await self._tools.executor.launch(job))
         except ExecutorError as error:
             raise CanNotGoOn(str(error)) from error
+
+    async def _look_for_fault(self, ended: Ended, said: str = "") -> str | None:
+        kind = self._tools.machine.device
+        self.device_fault = await device.fault(kind, ended, said, self._experiment)
+        return self.device_fault
 
     def _train_file(self) -> str:
         return self._tools.repository.train(self._experiment.commit)
@@ -209,8 +218,18 @@ class Training(_Work):
                     )
                 case Ended():
                     if is_run:
-                        record_end(self._tools, self._record, self._experiment, event)
+                        await self._end(event)
         return is_run
+
+    async def _end(self, ended: Ended) -> None:
+        if self._killed is not None and ended.outcome is RunOutcome.CRASH:
+            # What ended the lab, as a machine that shuts down, may have reached the run as well.
+            ended = msgspec.structs.replace(ended, outcome=RunOutcome.KILLED, reason=self._killed)
+        said = stages.explain(ended, self._tools.session.output(self.number))
+        if fault := await self._look_for_fault(ended, said):
+            outcome, reason = RunOutcome.INTERRUPTED, f"{device.FAULT}: {fault}"
+            ended = msgspec.structs.replace(ended, outcome=outcome, reason=reason)
+        record_end(self._tools, self._record, self._experiment, ended)
 
     def _started(self, pid: int) -> events.RunStarted:
         return events.RunStarted(
@@ -262,6 +281,8 @@ class Evaluating(_Work):
             ended = await self._watch(await self._launch(job), is_spare=False)
         if ended is None or ended.outcome in (RunOutcome.KILLED, RunOutcome.INTERRUPTED):
             # A killed experiment is ended by the lab; else the evaluation is made again.
+            return
+        if await self._look_for_fault(ended):
             return
         found = stages.read_evaluation(tools.session, self.number, ended)
         self._evaluated(found, time.monotonic() - started)

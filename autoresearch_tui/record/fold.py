@@ -72,7 +72,7 @@ def _start_lab(state: SessionState, fact: events.LabStarted) -> None:
     state.metric = fact.metric
     state.direction = fact.direction
     state.edited_file = fact.edit
-    state.backed_off_until = None
+    _watch_anew(state)
     state.stop_requested = False
     state.stop_now = False
     state.stop_reason = ""
@@ -81,6 +81,13 @@ def _start_lab(state: SessionState, fact: events.LabStarted) -> None:
     # The agent of an earlier lab died with it.
     state.asking = None
     state.clock_ended_at = None
+
+
+def _watch_anew(state: SessionState) -> None:
+    """Forget what went wrong until now: somebody saw to it."""
+    state.backed_off_until = None
+    state.back_offs_in_a_row = 0
+    state.watched_from = min([*state.open_experiments, state.next_number])
 
 
 def _stop_lab(state: SessionState, fact: events.LabStopped) -> None:
@@ -103,12 +110,13 @@ def _pause(state: SessionState, fact: events.Paused) -> None:
 
 def _resume(state: SessionState, _: events.Resumed) -> None:
     state.paused_by = None
-    state.backed_off_until = None
+    _watch_anew(state)
 
 
 def _back_off(state: SessionState, fact: events.BackedOff) -> None:
     state.backed_off_until = fact.until
     state.back_off_reason = fact.reason
+    state.back_offs_in_a_row += 1
 
 
 def _queue_edit(state: SessionState, fact: events.EditQueued) -> None:
@@ -298,6 +306,7 @@ def _end_run(state: SessionState, fact: events.RunEnded) -> None:
     match fact.outcome:
         case RunOutcome.TRAINED:
             experiment.phase = Phase.EVALUATING
+            state.back_offs_in_a_row = 0
         case RunOutcome.INTERRUPTED:
             experiment.phase = Phase.QUEUED
         case _:
@@ -308,6 +317,8 @@ def _end_run(state: SessionState, fact: events.RunEnded) -> None:
 def _evaluate(state: SessionState, fact: events.Evaluated) -> None:
     experiment = state.experiments[fact.experiment]
     experiment.phase = Phase.EVALUATED
+    state.backed_off_until = None
+    state.back_offs_in_a_row = 0
     experiment.valid = fact.valid
     experiment.val_bpb = fact.val_bpb
     experiment.standing = fact.standing

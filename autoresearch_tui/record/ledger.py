@@ -69,7 +69,8 @@ def _activity(state: SessionState) -> Activity:
         return Activity.OFF
     opened = state.open_experiments
     if opened and (activity := _OF_PHASE[state.experiments[opened[0]].phase]):
-        return activity
+        waits = activity is Activity.EVALUATING and state.backed_off_until is not None
+        return Activity.FAILED if waits else activity
     if state.paused_by is not None:
         return Activity.PAUSED
     if state.backed_off_until is not None:

@@ -220,6 +220,11 @@ class SessionState:
     backed_off_until: float | None = None
     """When the lab tries again what it waits for; none where it waits for nothing broken."""
     back_off_reason: str = ""
+    back_offs_in_a_row: int = 0
+    """How often it waited since the device last did its work, or somebody stepped in."""
+    watched_from: int = 0
+    """The first experiment that the watchdog counts: the first one that had no verdict when the lab
+    started, or a person had it go on after a pause."""
     notices: list[Notice] = field(default_factory=list[Notice])
     """The latest `NOTICES_KEPT` notices."""
     status_counts: dict[Status, int] = field(default_factory=dict[Status, int])

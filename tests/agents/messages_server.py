@@ -52,6 +52,7 @@ class Answer:
         stop_reason: str | None = None,
         usage: Mapping[str, int] | None = None,
         cut_after: int | None = None,
+        silent_after: int | None = None,
         pause_s: float = 0.0,
         garble: Callable[[list[dict[str, Any]]], list[dict[str, Any]]] | None = None,
     ) -> None:
@@ -62,6 +63,7 @@ class Answer:
             stop_reason: `tool_use` or `end_turn` by its blocks where none is given.
             usage: of the message's start, beside the 50 output tokens told at its end.
             cut_after: the number of events after which the connection breaks off.
+            silent_after: the number of events after which nothing comes any more.
             pause_s: between two events, to be watched by a person.
             garble: changes the list of events before it is sent.
         """
@@ -70,6 +72,7 @@ class Answer:
         self.stop_reason = stop_reason or ("tool_use" if calls else "end_turn")
         self.usage = {"input_tokens": 100, "output_tokens": 1, **(usage or {})}
         self.cut_after = cut_after
+        self.silent_after = silent_after
         self.pause_s = pause_s
         self.garble = garble
 
@@ -116,7 +119,8 @@ Script = list[Turn] | Callable[[dict[str, Any]], Turn]
 class MessagesServer:
     """Serves a script on a port of its own; a context manager."""
 
-    def __init__(self, script: Script) -> None:
+    def __init__(self, script: Script, port: int = 0) -> None:
+        """Serve on `port`, or on any that is free."""
         self.requests: list[dict[str, Any]] = []
         """The bodies of all requests."""
         self.headers: list[dict[str, str]] = []
@@ -126,7 +130,7 @@ class MessagesServer:
         self._lock = threading.Lock()
         self._closing = threading.Event()
         handler = type("Handler", (_Handler,), {"owner": self})
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self._server = ThreadingHTTPServer(("127.0.0.1", port), handler)
         self._server.daemon_threads = True
         self._thread = threading.Thread(
             target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True
@@ -135,7 +139,12 @@ class MessagesServer:
     @property
     def url(self) -> str:
         """The base URL, without `/v1`."""
-        return f"http://127.0.0.1:{self._server.server_port}"
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        return self._server.server_port
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -194,18 +203,35 @@ class _Handler(BaseHTTPRequestHandler):
             case Answer():
                 self._stream(turn, turn.events(body["model"], number))
 
+    def do_GET(self) -> None:
+        """Answer for the models, which cost nothing; the turn says how."""
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        _, turn = self.owner.next_turn({"path": self.path}, headers)
+        match turn:
+            case Fault():
+                self._fail(turn)
+            case Silence():
+                self.owner.wait_for_end()
+                self.close_connection = True
+            case Answer():
+                model = {"id": self.path.rpartition("/")[2], "type": "model"}
+                self._say(200, {**model, "display_name": "A model", "created_at": "2026-01-01"}, {})
+
     def _stream(self, answer: Answer, events: list[dict[str, Any]]) -> None:
         self.send_response(200)
         self.send_header("content-type", "text/event-stream; charset=utf-8")
         self.send_header("transfer-encoding", "chunked")
         self.end_headers()
         try:
-            for event in events[: answer.cut_after]:
+            end = answer.silent_after if answer.cut_after is None else answer.cut_after
+            for event in events[:end]:
                 data = event["raw"] if event["type"] == "raw" else json.dumps(event)
                 name = event.get("name", event["type"])
                 self._chunk(f"event: {name}\ndata: {data}\n\n".encode())
                 if not self.owner.pause(answer.pause_s):
                     break
+            if answer.silent_after is not None:
+                self.owner.wait_for_end()
             if answer.cut_after is None:
                 self._chunk(b"")
             else:
@@ -219,11 +245,14 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _fail(self, fault: Fault) -> None:
         error = {"type": "error", "error": {"type": fault.kind, "message": fault.message}}
-        data = json.dumps(error).encode()
-        self.send_response(fault.status)
+        self._say(fault.status, error, fault.headers)
+
+    def _say(self, status: int, said: Mapping[str, Any], headers: Mapping[str, str]) -> None:
+        data = json.dumps(said).encode()
+        self.send_response(status)
         self.send_header("content-type", "application/json")
         self.send_header("content-length", str(len(data)))
-        for name, value in fault.headers.items():
+        for name, value in headers.items():
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(data)

@@ -1,6 +1,8 @@
 import asyncio
 import itertools
 import re
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import Any
 
 import pytest
@@ -258,6 +260,30 @@ async def test_trouble_that_does_not_pass_ends_the_proposal_but_not_the_night() 
     assert asked == 3
     assert not error.fatal
     assert "500" in str(error)
+
+
+async def test_who_has_to_wait_is_told_how_long_and_who_else_can_not_answer() -> None:
+    later = format_datetime(datetime.now(tz=UTC) + timedelta(hours=1), usegmt=True)
+    for said, least_s in ((later, 3500.0), ("3600", 3600.0), ("soon", 0.0)):
+        limits = Limits(seconds=20.0, retries=0)
+        error, _ = await fail([Fault(429, headers={"retry-after": said})], limits)
+        assert error.outage
+        assert least_s <= error.retry_after_s <= 3600.0
+    error, _ = await fail([Silence()], Limits(seconds=0.2))
+    assert error.outage
+    error, _ = await fail([Answer(SUBMIT), Answer(SUBMIT)])
+    # A server that answers, however wrongly, is none that is away.
+    assert not error.outage
+
+
+async def test_a_device_that_may_be_waiting_bounds_the_retries(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("autoresearch_tui.agents.claude.PATIENCE_S", 0.05)
+    limits = Limits(seconds=60.0, retries=100, retry_wait_s=0.02)
+    error, asked = await fail(lambda _: Fault(500), limits)
+    assert asked == 2
+    assert error.outage
 
 
 async def test_a_wait_longer_than_the_proposal_may_take_is_not_begun() -> None:
