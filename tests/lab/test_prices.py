@@ -11,7 +11,7 @@ from autoresearch_tui.lab.prices import BUILT_IN, Prices
 from autoresearch_tui.lab.proposing import Proposer
 from autoresearch_tui.record import events
 from autoresearch_tui.record.events import KnownFact, Usage
-from autoresearch_tui.settings import Price
+from autoresearch_tui.settings import Price, Settings
 from tests.workshop import ScriptedAgent, Workshop, with_rate
 
 COUNTS = st.integers(0, 10**9)
@@ -92,7 +92,7 @@ async def test_what_was_proposed_and_what_failed_are_both_paid_for(workshop: Wor
     prices = Prices({}, local=False)
     agent = _Costly(1)
     repository = lab._tools.repository  # pyright: ignore[reportPrivateUsage]
-    proposer = Proposer(workshop.session, repository, agent, ScriptedAgent(), prices)
+    proposer = Proposer(workshop.session, repository, agent, ScriptedAgent(), Settings(), prices)
     facts: list[KnownFact] = []
 
     def record(fact: KnownFact) -> None:
