@@ -43,6 +43,7 @@ class ScriptedAgent:
 
     name: str = "scripted"
     model: str | None = None
+    computes_here: bool = True
 
     def __init__(self, *steps: float | str | ProposalError) -> None:
         self.steps = list(steps)
@@ -172,6 +173,20 @@ class Workshop:
             )
         )
         return lab
+
+    def hold_evaluation(self, number: int) -> None:
+        """Have an experiment's evaluation not end before `let_go`; for sessions not begun yet."""
+        path = self.root / "prepare.py"
+        head = "def evaluate(folder: Path) -> dict[str, object]:\n"
+        waiting = (
+            f"    while folder.parent.name == '{number:04d}' and not (DATA / 'go').exists():\n"
+            "        time.sleep(0.005)\n"
+        )
+        path.write_text(path.read_text().replace(head, head + waiting))
+
+    def let_go(self) -> None:
+        """End the evaluation that is held."""
+        (self.session.pristine / "rows" / "go").touch()
 
     def command(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
         """Start the `autoresearch` command in the repository."""

@@ -42,7 +42,9 @@ def apply(state: SessionState, fact: AnyFact) -> None:
     except KeyError:
         return
     finally:
-        state.last_fact_at = max(state.last_fact_at, fact.at)
+        # A person may promote a keep when no lab lives.
+        if not isinstance(fact, events.Promoted):
+            state.last_fact_at = max(state.last_fact_at, fact.at)
     _account(state, fact.at)
     if isinstance(fact, events.RunEnded | events.Judged):
         _settle(state, fact, current)
@@ -70,8 +72,10 @@ def _change(state: SessionState, fact: AnyFact) -> None:
             state.proposal_failures_in_a_row = 0
         case events.Paused():
             state.paused_by = fact.by
+            state.paused_now = fact.now
         case events.Resumed():
             state.paused_by = None
+            state.paused_now = False
             state.backed_off_until = None
         case events.BackedOff():
             state.backed_off_until = fact.until
@@ -84,8 +88,6 @@ def _change(state: SessionState, fact: AnyFact) -> None:
         case events.Undone():
             state.incumbent = state.experiments[fact.experiment].number
             _move_branch(state, fact.commit)
-            # A proposal under way is an edit of what is no longer the incumbent.
-            state.asking = None
         case events.StopRequested():
             state.stop_requested = True
             state.stop_now = state.stop_now or fact.now
@@ -150,7 +152,11 @@ def _propose(
             _spend(state, fact.usage)
         case events.Proposed():
             state.asking = None
-            state.proposal_failures_in_a_row = 0
+            if fact.edit is None:
+                state.proposal_failures_in_a_row = 0
+            else:
+                # The agent that was asked for this number is asked for another one.
+                _take_steering_back(state, fact.experiment)
             _spend(state, fact.usage)
             state.queued_edits = [each for each in state.queued_edits if each.edit != fact.edit]
             # A journal that lost a verdict must not keep its experiment in flight for ever.
@@ -172,6 +178,13 @@ def _propose(
                 marks=fact.marks,
                 edit=fact.edit,
             )
+
+
+def _take_steering_back(state: SessionState, number: int) -> None:
+    """Have the sentences that an experiment was given be given to the next proposal."""
+    for steering in state.steering:
+        if steering.experiment == number:
+            steering.experiment = None
 
 
 def _spend(state: SessionState, usage: events.Usage) -> None:
@@ -309,8 +322,8 @@ def _judge(state: SessionState, experiment: Experiment, fact: events.Judged) -> 
     if fact.status is Status.KEEP:
         state.incumbent = experiment.number
         _move_branch(state, fact.commit)
-        # A proposal under way is an edit of what is no longer the incumbent.
-        state.asking = None
+    elif fact.status is Status.SKIPPED and experiment.skipped_by is None:
+        _take_steering_back(state, experiment.number)
     if experiment.number in state.open_experiments:
         state.open_experiments.remove(experiment.number)
 
