@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -13,6 +14,7 @@ from typing import TypeVar
 
 import msgspec
 import psutil
+import pygit2
 
 from autoresearch_tui import session as sessions
 from autoresearch_tui.agents.base import Context, Proposal, ProposalError, Think
@@ -102,6 +104,23 @@ class Workshop:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+
+    @classmethod
+    def begun(cls, root: Path) -> "Workshop":
+        """Make a repository with one commit: the stand-ins of train.py and prepare.py."""
+        root.mkdir()
+        for name in ("train.py", "prepare.py"):
+            shutil.copyfile(STANDIN / name, root / name)
+        (root / "program.md").write_text("Make val_bpb small.\n")
+        (root / ".gitignore").write_text("__pycache__/\nrows/\n")
+        git = pygit2.init_repository(str(root))
+        git.config["user.name"] = "A Person"
+        git.config["user.email"] = "person@example.com"
+        git.index.add_all()
+        git.index.write()
+        author = git.default_signature
+        git.create_commit("HEAD", author, author, "begin", git.index.write_tree(), [])
+        return cls(root)
 
     @property
     def session(self) -> Session:

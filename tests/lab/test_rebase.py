@@ -3,8 +3,9 @@
 import asyncio
 from pathlib import Path
 
+import pygit2
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autoresearch_tui.agents.base import Context, Proposal, Think
@@ -178,8 +179,6 @@ async def test_a_refused_merge_gives_its_steering_to_the_next_proposal(workshop:
 
 @pytest.fixture(scope="module")
 def repository(tmp_path_factory: pytest.TempPathFactory) -> ExperimentRepository:
-    import pygit2  # noqa: PLC0415
-
     root: Path = tmp_path_factory.mktemp("merging")
     pygit2.init_repository(str(root))
     return ExperimentRepository(root, "merging")
@@ -193,9 +192,7 @@ def changed(text: list[str], at: set[int], word: str) -> list[str]:
     return [f"{word} = {i}" if i in at else line for i, line in enumerate(text)]
 
 
-@settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=40, deadline=None)
 @given(lines, places, places)
 def test_edits_of_lines_apart_are_both_in_the_merge(
     repository: ExperimentRepository, base: list[str], mine: set[int], theirs: set[int]
