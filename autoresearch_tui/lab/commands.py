@@ -70,7 +70,7 @@ def answer(
 def _pause(
     state: SessionState, command: messages.Pause, record: Callable[[KnownFact], None]
 ) -> Reply:
-    opened = (state.experiments[number] for number in state.open_experiments)
+    opened = [state.experiments[number] for number in state.open_experiments]
     running = [f"#{each.number}" for each in opened if each.phase in TRAINING]
     ends = command.now and bool(running)
     if state.paused and (state.paused_now or not ends):
@@ -78,7 +78,9 @@ def _pause(
     record(events.Paused(at=time.time(), by=command.by, now=command.now))
     if ends:
         runs = " and ".join(running)
-        return done(f"paused: the run of {runs} is ended, and begins anew after the pause")
+        scored = any(each.phase is Phase.EVALUATING for each in opened)
+        rest = "; the evaluation goes on to its verdict" if scored else ""
+        return done(f"paused: the run of {runs} is ended, and begins anew after the pause{rest}")
     return done("paused: nothing new starts; what runs goes on to its verdict")
 
 
