@@ -49,6 +49,8 @@ class Rebaser:
         self._tools = tools
         self._state = state
         self._record = record
+        self._blobs: dict[str, str | None] = {}
+        """The file of each commit that was compared, so that a long night is read but once."""
 
     def follow(self, experiment: Experiment) -> Verdict | None:
         """Carry an open edit over to the incumbent; return the verdict where that can not be.
@@ -68,11 +70,10 @@ class Rebaser:
         merged = merge(repository, made_to, incumbent, experiment.commit)
         train = merged.train
         if train is None and experiment.edit is not None:
-            train = repository.train(experiment.commit)
-            if train != repository.train(incumbent.commit):
+            theirs = repository.train(experiment.commit)
+            if theirs != repository.train(incumbent.commit):
                 self._record(as_it_is(experiment.number, merged.trouble))
-            else:
-                train = None
+                train = theirs
         if train is None:
             return judge.skip(f"{reason}, and {merged.trouble}")
         commit = repository.store(
@@ -90,13 +91,17 @@ class Rebaser:
 
     def _same(self, experiment: Experiment, commit: str) -> int | None:
         """Return the experiment that is or was this very file, but for those passed over."""
-        repository = self._tools.repository
-        blob = repository.blob(commit)
+        blob = self._blob(commit)
         for other in self._state.experiments.values():
             passed_over = other is experiment or other.status is Status.SKIPPED
-            if not passed_over and repository.blob(other.commit) == blob:
+            if not passed_over and self._blob(other.commit) == blob:
                 return other.number
         return None
+
+    def _blob(self, commit: str) -> str | None:
+        if commit not in self._blobs:
+            self._blobs[commit] = self._tools.repository.blob(commit)
+        return self._blobs[commit]
 
     def _store(
         self, experiment: Experiment, incumbent: Experiment, train: str, commit: str
