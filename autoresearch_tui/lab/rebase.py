@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from autoresearch_tui.agents import edits
 from autoresearch_tui.lab import judge, notebook
 from autoresearch_tui.lab.judge import Verdict
+from autoresearch_tui.lab.merging import merge_lines
 from autoresearch_tui.lab.repository import ExperimentRepository
 from autoresearch_tui.lab.storing import change_between, commit_below, write_files
 from autoresearch_tui.lab.tools import Record, Tools
@@ -30,13 +31,14 @@ class Merge:
 def merge(repository: ExperimentRepository, base: str, incumbent: Experiment, edit: str) -> Merge:
     """Carry what the commit `edit` changed since the commit `base` over to an incumbent."""
     number = incumbent.number
-    merged = repository.merge(base, incumbent.commit, edit)
+    train = repository.train(incumbent.commit)
+    merged = merge_lines(repository.train(base), train, repository.train(edit))
     if merged is None:
         return Merge(None, f"its edit does not merge onto #{number}")
     try:
-        edits.check(merged, repository.train(incumbent.commit))
+        edits.check(merged, train)
     except edits.EditError:
-        if merged == repository.train(incumbent.commit):
+        if merged == train:
             return Merge(None, f"#{number} has all of its edit already")
         return Merge(None, f"merged onto #{number}, its edit does not parse")
     return Merge(merged)

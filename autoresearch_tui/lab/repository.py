@@ -12,7 +12,6 @@ from typing import ParamSpec, TypeVar
 
 import pygit2
 from pygit2.enums import FileMode
-from pygit2.index import MergeFileResult
 
 from autoresearch_tui.session import git_directory
 
@@ -199,22 +198,6 @@ class ExperimentRepository:
         tree = self._commit(commit).tree
         path = self._train_path.as_posix()
         return str(tree[path].id) if path in tree else None
-
-    @_in_sentences
-    def merge(self, base: str, ours: str, theirs: str) -> str | None:
-        """Return the `train.py` of `ours` with what `theirs` changed since `base`, three commits.
-
-        None where both changed the same lines, or lines side by side.
-        """
-        merged = self._git.merge_file_from_index(
-            self._entry(base), self._entry(ours), self._entry(theirs)
-        )
-        assert isinstance(merged, MergeFileResult)
-        return merged.contents if merged.automergeable else None
-
-    def _entry(self, commit: str) -> pygit2.IndexEntry:
-        path = self._train_path.as_posix()
-        return pygit2.IndexEntry(path, self._commit(commit).tree[path].id, FileMode.BLOB)
 
     @property
     def work_file(self) -> Path:

@@ -1,16 +1,9 @@
 """An edit that meets another incumbent than it was made to: merged, or passed over."""
 
 import asyncio
-from pathlib import Path
-
-import pygit2
-import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from autoresearch_tui.agents.base import Context, Proposal, Think
 from autoresearch_tui.control import messages
-from autoresearch_tui.lab.repository import ExperimentRepository
 from autoresearch_tui.record import events
 from autoresearch_tui.record.events import ApprovalMode, RunOutcome, Status
 from autoresearch_tui.record.fold import fold
@@ -28,7 +21,6 @@ ON = Settings(run=RunSettings(overlap="on"))
 ON_AND_ASK = Settings(
     run=RunSettings(overlap="on"), approval=ApprovalSettings(mode=ApprovalMode.ASK)
 )
-LINES = 12
 
 
 class Remote(ScriptedAgent):
@@ -175,34 +167,3 @@ async def test_a_refused_merge_gives_its_steering_to_the_next_proposal(workshop:
     assert lab.state.experiments[2].status is Status.SKIPPED
     asked = ["try a wide one"]
     assert [context.steering for context in agent.contexts] == [[], asked, asked]
-
-
-@pytest.fixture(scope="module")
-def repository(tmp_path_factory: pytest.TempPathFactory) -> ExperimentRepository:
-    root: Path = tmp_path_factory.mktemp("merging")
-    pygit2.init_repository(str(root))
-    return ExperimentRepository(root, "merging")
-
-
-lines = st.lists(st.sampled_from(["a = 1", "b = 2", "", "c = 'é'"]), min_size=LINES, max_size=LINES)
-places = st.sets(st.integers(0, LINES - 1))
-
-
-def changed(text: list[str], at: set[int], word: str) -> list[str]:
-    return [f"{word} = {i}" if i in at else line for i, line in enumerate(text)]
-
-
-@settings(max_examples=40, deadline=None)
-@given(lines, places, places)
-def test_edits_of_lines_apart_are_both_in_the_merge(
-    repository: ExperimentRepository, base: list[str], mine: set[int], theirs: set[int]
-) -> None:
-    def store(text: list[str]) -> str:
-        return repository.store("\n".join(text) + "\n", None, "a test", "a test")
-
-    ours, edit = changed(base, mine, "kept"), changed(base, theirs, "edit")
-    merged = repository.merge(store(base), store(ours), store(edit))
-    if all(abs(a - b) > 1 for a in mine for b in theirs):
-        assert merged == "\n".join(changed(ours, theirs, "edit")) + "\n"
-    elif mine & theirs:
-        assert merged is None
