@@ -16,7 +16,8 @@ from autoresearch_tui import session as sessions
 from autoresearch_tui.control import client, messages
 from autoresearch_tui.record.events import Absence, ApprovalMode
 from autoresearch_tui.record.fold import fold
-from autoresearch_tui.record.journal import JournalReader
+from autoresearch_tui.record.journal import Journal, JournalReader
+from autoresearch_tui.record.state import SessionState
 from autoresearch_tui.report import night, summary
 from autoresearch_tui.session import LabLife, Session, SessionError
 from autoresearch_tui.settings import Layer, SettingsError
@@ -84,7 +85,8 @@ def _parser() -> argparse.ArgumentParser:
     attach = command("attach", _attach, "watch a session on the screen")
     attach.add_argument("--ascii", action="store_true", help="draw with ASCII characters alone")
     command("status", _status, "say where a session stands")
-    command("pause", _send(messages.Pause), "start nothing new")
+    pause = command("pause", _pause, "start nothing new")
+    pause.add_argument("--now", action="store_true", help="end the run; it begins anew afterwards")
     command("resume", _send(messages.Resume), "go on after a pause")
     approve = command("approve", _approve, "let the waiting experiment run")
     approve.add_argument("experiment", type=int, nargs="?")
@@ -92,6 +94,18 @@ def _parser() -> argparse.ArgumentParser:
     reject.add_argument("experiment", type=int, nargs="?")
     reject.add_argument("--reason", default="", help="what the agent and the record are told")
     command("kill", _send(messages.Kill), "end the run in flight; it counts as killed")
+    skip = command("skip", _skip, "pass over the experiment that comes next; it does not count")
+    skip.add_argument("experiment", type=int, nargs="?")
+    skip.add_argument("--reason", default="", help="what the agent and the record are told")
+    attempt = command("try", _try, "queue an edit of your own, before the agent's next proposal")
+    attempt.add_argument("file", type=Path, help="the whole file as it is to be run")
+    attempt.add_argument("--title", help="half a line (default: the file's name)")
+    attempt.add_argument("--hypothesis", default="", help="why it may be better")
+    undo = command("undo", _undo, "make an earlier keep the incumbent again")
+    undo.add_argument("experiment", type=int, nargs="?", help="default: the one before")
+    undo.add_argument("--reason", default="", help="what the record is told")
+    promote = command("promote", _promote, "write the best train.py into the work tree")
+    promote.add_argument("experiment", type=int, nargs="?", help="another keep than the best")
     steer = command("steer", _steer, "give the next proposal a sentence")
     steer.add_argument("text", nargs="+")
     stop = command("stop", _stop, "end the lab after the run in flight")
@@ -296,6 +310,87 @@ def _tell(arguments: argparse.Namespace, command: messages.AnyCommand) -> int:
         ) from error
     print(reply.detail)
     return 0 if reply.ok else EXIT_TROUBLE
+
+
+def _pause(arguments: argparse.Namespace) -> int:
+    return _tell(arguments, messages.Pause(by=client.sender(), now=arguments.now))
+
+
+def _skip(arguments: argparse.Namespace) -> int:
+    number = arguments.experiment
+    if number is None:
+        # Named here, so that a command that is given twice does not skip two.
+        opened = _state(arguments).open_experiments
+        number = opened[-1] if opened else None
+    reason = _text(arguments.reason)
+    return _tell(arguments, messages.Skip(by=client.sender(), experiment=number, reason=reason))
+
+
+def _undo(arguments: argparse.Namespace) -> int:
+    number = arguments.experiment
+    if number is None:
+        best = _state(arguments).best
+        number = best.parent if best else None
+    reason = _text(arguments.reason)
+    return _tell(arguments, messages.Undo(by=client.sender(), experiment=number, reason=reason))
+
+
+def _try(arguments: argparse.Namespace) -> int:
+    from autoresearch_tui.lab import hand  # noqa: PLC0415
+
+    path: Path = arguments.file
+    try:
+        # Byte for byte: line ends of another system are the user's too.
+        train = path.read_bytes().decode()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SessionError(f"{path} can not be read: {error}.") from error
+    if trouble := hand.syntax_trouble(train):
+        raise SessionError(f"{path} can not run: {trouble}.")
+    command = messages.Try(
+        by=client.sender(),
+        train=train,
+        title=_text(arguments.title or path.name),
+        hypothesis=_text(arguments.hypothesis),
+    )
+    if len(messages.encode(command)) >= messages.LINE_LIMIT_BYTES:
+        raise SessionError(f"{path} is too large to be queued.")
+    return _tell(arguments, command)
+
+
+def _promote(arguments: argparse.Namespace) -> int:
+    command = messages.Promote(by=client.sender(), experiment=arguments.experiment)
+    try:
+        return _tell(arguments, command)
+    except client.LabSilent:
+        raise
+    except client.LabUnreachable:
+        return _promote_without_lab(_find(arguments), command)
+
+
+def _promote_without_lab(session: Session, command: messages.Promote) -> int:
+    from autoresearch_tui.lab import hand  # noqa: PLC0415
+    from autoresearch_tui.lab.repository import (  # noqa: PLC0415
+        ExperimentRepository,
+        RepositoryError,
+    )
+
+    lock = sessions.SessionLock(session)
+    try:
+        state = fold(JournalReader(session.journal).read())
+        repository = ExperimentRepository(Path(state.repository), session.tag)
+        journal = Journal(session.journal)
+        reply = hand.promote(state, command, journal.append, repository)
+        journal.close()
+    except (RepositoryError, OSError) as error:
+        raise SessionError(f"Nothing is promoted: {error}") from error
+    finally:
+        lock.release()
+    print(reply.detail)
+    return 0 if reply.ok else EXIT_TROUBLE
+
+
+def _state(arguments: argparse.Namespace) -> SessionState:
+    return fold(JournalReader(_find(arguments).journal).read())
 
 
 def _approve(arguments: argparse.Namespace) -> int:

@@ -104,12 +104,24 @@ def lines(state: SessionState, fact: AnyFact) -> Iterator[str]:
             yield from (f"#{fact.experiment:<4}! {mark}" for mark in fact.marks)
         case events.ProposalFailed():
             yield f"#{fact.experiment:<4}no proposal from {fact.agent}: {fact.reason}"
+        case events.Rebased():
+            size = f"[+{fact.lines_added} -{fact.lines_removed}]"
+            yield f"#{fact.experiment:<4}carried over to #{fact.parent} {size}"
+            yield from (f"#{fact.experiment:<4}! {mark}" for mark in fact.marks)
+        case events.EditQueued():
+            yield f"edit {fact.edit} queued by {fact.by}: {fact.title}"
         case events.ApprovalRequested():
             yield f"#{fact.experiment:<4}waits: autoresearch approve, or autoresearch reject"
+            if fact.decide_at is not None:
+                policy = f"{fact.then} at {_clock(fact.decide_at)}"
+                yield f"#{fact.experiment:<4}without an answer: {policy}"
         case events.Approved():
             yield f"#{fact.experiment:<4}approved by {fact.by}"
         case events.RunEnded(outcome=RunOutcome.INTERRUPTED):
-            yield f"#{fact.experiment:<4}interrupted: {fact.reason}; it is queued again"
+            experiment = state.experiments.get(fact.experiment)
+            again = experiment is None or experiment.skipped_by is None
+            tail = "; it is queued again" if again else ""
+            yield f"#{fact.experiment:<4}interrupted: {fact.reason}{tail}"
         case events.RunEnded(outcome=RunOutcome.TRAINED):
             yield (
                 f"#{fact.experiment:<4}trained {fact.trained_s:.1f} s: {fact.steps} steps, "
@@ -121,13 +133,20 @@ def lines(state: SessionState, fact: AnyFact) -> Iterator[str]:
         case events.AgentChanged():
             yield f"agent is now {_agent(fact.agent, fact.model)}: {fact.reason}"
         case events.Paused():
-            yield f"paused by {fact.by}"
+            yield f"paused by {fact.by}{' now' if fact.now else ''}"
         case events.Resumed():
             yield f"resumed by {fact.by}"
         case events.Steered():
             yield f"steered by {fact.by}: {fact.text}"
         case events.KillRequested():
             yield f"#{fact.experiment:<4}killed by {fact.by}"
+        case events.SkipRequested():
+            yield f"#{fact.experiment:<4}skipped by {fact.by}"
+        case events.Undone():
+            why = f": {fact.reason}" if fact.reason else ""
+            yield f"#{fact.experiment:<4}is the incumbent again, by {fact.by}{why}"
+        case events.Promoted():
+            yield f"#{fact.experiment:<4}promoted to {fact.path} by {fact.by}"
         case events.StopRequested():
             yield f"stop asked for by {fact.by}{' now' if fact.now else ''}"
         case events.Notice():

@@ -40,6 +40,7 @@ class ScriptedAgent:
     """Proposes the edits it was made with, in their order, and then lower rates for ever."""
 
     name = "scripted"
+    computes_here = True
     model: str | None = None
 
     def __init__(self, edits: Sequence[str]) -> None:

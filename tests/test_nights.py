@@ -137,6 +137,36 @@ def test_the_lab_is_steered_from_any_shell(night: Night) -> None:
     assert "is not running" in late.stderr
 
 
+def test_the_night_is_in_a_persons_hand_from_any_shell(night: Night) -> None:
+    ask = (*QUICK, "--approval", "ask", "--timeout", "1h", "--then", "reject", "--detach")
+    assert night.done(*ask).returncode == 0
+    wait_until(
+        lambda: (c := night.state().current) and c.phase is Phase.WAITING_FOR_APPROVAL, "a question"
+    )
+    assert "paused" in night.done("pause", "--now").stdout
+    edit = night.root / "mine.py"
+    edit.write_text("def broken(:\n")
+    assert "line 1" in night.done("try", "mine.py").stderr
+    edit.write_text((night.root / "train.py").read_text().replace("0.04", "0.02"))
+    assert "queued as edit 1" in night.done("try", "mine.py", "--hypothesis", "lower").stdout
+    assert "#1 is skipped" in night.done("skip", "--reason", "mine first").stdout
+    assert night.done("resume").returncode == 0
+    wait_until(lambda: night.state().incumbent == 2, "the keep of a person's edit")
+    assert night.state().experiments[2].title == "mine.py"
+    assert "is the incumbent again" in night.done("undo").stdout
+    promoted = night.done("promote", "2")
+    assert promoted.returncode == 0, promoted.stderr
+    assert (night.root / "train.py").read_text() == edit.read_text()
+    assert night.done("stop", "--now").returncode == 0
+    wait_until(lambda: sessions.lab_life(night.session) is LabLife.NONE, "the end")
+    tag = night.session.tag
+    shown = night.git("show", f"autoresearch/{tag}:train.py")
+    assert "LEARNING_RATE = 0.04" in shown
+    told = night.done("log").stdout
+    for line in ("edit 1 queued by", "skipped by", "#0   is the incumbent again", "promoted to"):
+        assert line in told
+
+
 def test_a_second_lab_on_the_same_session_is_refused(night: Night) -> None:
     assert night.done("run", "--agent", "tpe", "--budget", "60", "--detach").returncode == 0
     second = night.done("run", "--agent", "tpe", "--budget", "60", "--headless")

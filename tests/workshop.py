@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -13,6 +14,7 @@ from typing import TypeVar
 
 import msgspec
 import psutil
+import pygit2
 
 from autoresearch_tui import session as sessions
 from autoresearch_tui.agents.base import Agent, Context, Proposal, ProposalError, Think
@@ -43,6 +45,7 @@ class ScriptedAgent:
 
     name: str = "scripted"
     model: str | None = None
+    computes_here: bool = True
 
     def __init__(self, *steps: float | str | ProposalError) -> None:
         self.steps = list(steps)
@@ -101,6 +104,23 @@ class Workshop:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+
+    @classmethod
+    def begun(cls, root: Path) -> "Workshop":
+        """Make a repository with one commit: the stand-ins of train.py and prepare.py."""
+        root.mkdir()
+        for name in ("train.py", "prepare.py"):
+            shutil.copyfile(STANDIN / name, root / name)
+        (root / "program.md").write_text("Make val_bpb small.\n")
+        (root / ".gitignore").write_text("__pycache__/\nrows/\n")
+        git = pygit2.init_repository(str(root))
+        git.config["user.name"] = "A Person"
+        git.config["user.email"] = "person@example.com"
+        git.index.add_all()
+        git.index.write()
+        author = git.default_signature
+        git.create_commit("HEAD", author, author, "begin", git.index.write_tree(), [])
+        return cls(root)
 
     @property
     def session(self) -> Session:
@@ -174,6 +194,20 @@ class Workshop:
             )
         )
         return lab
+
+    def hold_evaluation(self, number: int) -> None:
+        """Have an experiment's evaluation not end before `let_go`; for sessions not begun yet."""
+        path = self.root / "prepare.py"
+        head = "def evaluate(folder: Path) -> dict[str, object]:\n"
+        waiting = (
+            f"    while folder.parent.name == '{number:04d}' and not (DATA / 'go').exists():\n"
+            "        time.sleep(0.005)\n"
+        )
+        path.write_text(path.read_text().replace(head, head + waiting))
+
+    def let_go(self) -> None:
+        """End the evaluation that is held."""
+        (self.session.pristine / "rows" / "go").touch()
 
     def command(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
         """Start the `autoresearch` command in the repository."""

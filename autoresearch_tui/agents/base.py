@@ -110,6 +110,9 @@ class Agent(Protocol):
 
     name: str
     model: str | None
+    computes_here: bool
+    """Whether it computes in this process, and so takes cores from a run that trains on them,
+    rather than wait for a server."""
 
     async def propose(self, context: Context, think: Think) -> Proposal:
         """Return one edit.

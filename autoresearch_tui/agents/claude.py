@@ -66,6 +66,7 @@ class ClaudeAgent:
     """Proposes what a language model thinks of."""
 
     name = "claude"
+    computes_here = False
 
     def __init__(
         self,

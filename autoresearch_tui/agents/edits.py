@@ -45,7 +45,7 @@ def check(text: str, original: str) -> None:
         raise EditError("train.py is unchanged. Edit it before you submit.")
     try:
         ast.parse(text)
-    except (SyntaxError, ValueError) as error:
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         where = f" at line {error.lineno}" if isinstance(error, SyntaxError) else ""
         reason = error.msg if isinstance(error, SyntaxError) else str(error)
         raise EditError(f"train.py does not parse{where}: {reason}. Repair it.") from None

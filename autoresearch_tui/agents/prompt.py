@@ -80,6 +80,8 @@ def digest(state: SessionState) -> str:
     counts = ", ".join(f"{count} {status}" for status, count in sorted(state.status_counts.items()))
     parts = [_setting(state), f"Judged so far: {counts}."]
     parts.append(_table(f"Kept (the last {KEEPS_SHOWN})", kept[-KEEPS_SHOWN:]))
+    if kept and state.incumbent is not None and kept[-1].number != state.incumbent:
+        parts.append(f"A person undid keeps: experiment {state.incumbent} is the incumbent again.")
     if near:
         parts.append(_table("Discarded, but close", near[:NEAR_MISSES_SHOWN]))
     parts.append(_table(f"The latest {len(recent)}", recent))

@@ -51,6 +51,7 @@ class TpeAgent:
 
     name = "tpe"
     model: str | None = None
+    computes_here = True
 
     def __init__(self) -> None:
         self._reader = TrialReader()

@@ -43,10 +43,10 @@ class _Script:
 
 
 class TrialReader:
-    """Reads each experiment's `train.py` once: what was run does not change."""
+    """Reads each experiment's `train.py` once a commit: what was run does not change."""
 
     def __init__(self) -> None:
-        self._scripts: dict[int, _Script | None] = {}
+        self._scripts: dict[int, tuple[str, _Script | None]] = {}
 
     def trials(self, context: Context, movable: Sequence[Ladder]) -> list[Trial]:
         """Return the experiments that were measured or failed, and have all these constants.
@@ -58,10 +58,14 @@ class TrialReader:
         for experiment in _latest(context):
             if experiment.status not in _MEASURED | _FAILED:
                 continue
-            script = self._script(context.archive, experiment.number)
+            script = self._script(context.archive, experiment)
             if script is None or not script.values.keys() >= set(keys):
                 continue
-            found.append(self._trial(context.archive, experiment, script, keys))
+            parent = context.state.experiments.get(
+                -1 if experiment.parent is None else experiment.parent
+            )
+            before = None if parent is None else self._script(context.archive, parent)
+            found.append(_trial(experiment, script, before, keys))
         return found
 
     def tried(self, context: Context, movable: Sequence[Ladder]) -> set[tuple[Number, ...]]:
@@ -70,33 +74,33 @@ class TrialReader:
         keys = [ladder.constant.key for ladder in movable]
         tried = {tuple(ladder.constant.value for ladder in movable)}
         for experiment in _latest(context):
-            script = self._script(context.archive, experiment.number)
+            script = self._script(context.archive, experiment)
             if script and present and script.rest == present.rest:
                 tried.add(tuple(script.values[key] for key in keys))
         return tried
 
-    def _trial(
-        self, archive: Archive, experiment: Experiment, script: _Script, keys: Sequence[str]
-    ) -> Trial:
-        parent = None
-        if experiment.parent is not None:
-            parent = self._script(archive, experiment.parent)
-        moved = frozenset(
-            key for key in keys if parent and parent.values.get(key) != script.values[key]
-        )
-        measured = experiment.status in _MEASURED
-        return Trial(
-            values=script.values,
-            loss=experiment.val_bpb if measured else None,
-            moved=moved,
-            paid=experiment.status is Status.KEEP,
-            change=experiment.change if measured else None,
-        )
+    def _script(self, archive: Archive, experiment: Experiment) -> _Script | None:
+        number, commit = experiment.number, experiment.commit
+        known = self._scripts.get(number)
+        if known is None or known[0] != commit:
+            known = self._scripts[number] = (commit, _read(archive.train(number)))
+        return known[1]
 
-    def _script(self, archive: Archive, number: int) -> _Script | None:
-        if number not in self._scripts:
-            self._scripts[number] = _read(archive.train(number))
-        return self._scripts[number]
+
+def _trial(
+    experiment: Experiment, script: _Script, parent: _Script | None, keys: Sequence[str]
+) -> Trial:
+    moved = frozenset(
+        key for key in keys if parent and parent.values.get(key) != script.values[key]
+    )
+    measured = experiment.status in _MEASURED
+    return Trial(
+        values=script.values,
+        loss=experiment.val_bpb if measured else None,
+        moved=moved,
+        paid=experiment.status is Status.KEEP,
+        change=experiment.change if measured else None,
+    )
 
 
 def _latest(context: Context) -> list[Experiment]:

@@ -35,6 +35,8 @@ class Approve(Command, frozen=True, kw_only=True, tag="approve"):
 
     experiment: int | None = None
     """The one that was shown, so that no other is approved by mistake; none for whichever waits."""
+    commit: str | None = None
+    """The version of it that was shown; none for whichever waits."""
 
 
 class Reject(Command, frozen=True, kw_only=True, tag="reject"):
@@ -51,9 +53,10 @@ class Kill(Command, frozen=True, kw_only=True, tag="kill"):
 
 
 class Skip(Command, frozen=True, kw_only=True, tag="skip"):
-    """Pass over an experiment without a verdict; none for the one that comes next."""
+    """Pass over an experiment that has no verdict yet."""
 
     experiment: int | None = None
+    """None for the one that comes next, or the one in flight where nothing is in line yet."""
     reason: str = ""
 
 
@@ -102,6 +105,21 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     ok: bool
     changed: bool
     detail: str
+
+
+def done(detail: str) -> Reply:
+    """Return the answer to a command that changed something."""
+    return Reply(ok=True, changed=True, detail=detail)
+
+
+def nothing(detail: str) -> Reply:
+    """Return the answer to a command that asks for what is so already."""
+    return Reply(ok=True, changed=False, detail=detail)
+
+
+def refused(detail: str) -> Reply:
+    """Return the answer to a command that can not be done."""
+    return Reply(ok=False, changed=False, detail=detail)
 
 
 _command_decoder = msgspec.json.Decoder(AnyCommand)

@@ -3,52 +3,109 @@
 from collections.abc import Callable
 
 from autoresearch_tui.control import messages
-from autoresearch_tui.control.messages import AnyCommand, Reply
-from autoresearch_tui.lab import clock
+from autoresearch_tui.control.messages import AnyCommand, Reply, done, nothing, refused
+from autoresearch_tui.lab import clock, hand
+from autoresearch_tui.lab.repository import ExperimentRepository
 from autoresearch_tui.record import events
-from autoresearch_tui.record.events import KnownFact
-from autoresearch_tui.record.state import IN_FLIGHT, SessionState
+from autoresearch_tui.record.events import KnownFact, Status
+from autoresearch_tui.record.state import IN_FLIGHT, Phase, SessionState
+
+TRAINING = (Phase.STARTING, Phase.COMPILING, Phase.TRAINING)
 
 
-def answer(state: SessionState, command: AnyCommand, record: Callable[[KnownFact], None]) -> Reply:
+def answer(
+    state: SessionState,
+    command: AnyCommand,
+    record: Callable[[KnownFact], None],
+    repository: ExperimentRepository,
+) -> Reply:
     """Record what a command changes, and return what to tell the person.
 
     A command that asks for what is so already changes nothing and is no error; one that can not
     be done is one.
+
+    Raises:
+        OSError: it can not be recorded.
+        RepositoryError: git can not store or read what it takes.
     """
     by, now = command.by, clock.now()
     match command:
         case messages.Ping():
-            return _nothing("the lab listens")
+            return nothing("the lab listens")
         case messages.Pause():
-            if state.paused:
-                return _nothing(f"already paused by {state.paused_by}")
-            record(events.Paused(at=now, by=by))
-            return _done("paused: nothing new starts; what runs goes on to its verdict")
+            return _pause(state, command, record)
         case messages.Resume():
             if not state.paused:
-                return _nothing("it is not paused")
+                return nothing("it is not paused")
             record(events.Resumed(at=now, by=by))
-            return _done("resumed")
+            return done("resumed")
         case messages.Approve() | messages.Reject():
             return _decide(state, command, record)
         case messages.Kill():
             return _kill(state, command, record)
-        case messages.Skip() | messages.Undo() | messages.Promote() | messages.Try():
-            return _refused("this lab does not do that")
+        case messages.Skip():
+            return _skip(state, command, record)
+        case messages.Undo():
+            return hand.undo(state, command, record, repository)
+        case messages.Promote():
+            return hand.promote(state, command, record, repository)
+        case messages.Try():
+            return hand.queue(state, command, record, repository)
         case messages.Steer():
             text = command.text.strip()
             if not text:
-                return _refused("say in a sentence what the next proposal should do")
+                return refused("say in a sentence what the next proposal should do")
             record(events.Steered(at=now, by=by, text=text))
-            return _done("the next proposal will be given this sentence")
+            return done("the next proposal will be given this sentence")
         case messages.Stop():
             if state.stop_requested and (state.stop_now or not command.now):
-                return _nothing("it is stopping already")
+                return nothing("it is stopping already")
             record(events.StopRequested(at=now, by=by, now=command.now))
             if command.now:
-                return _done("stopping now; an interrupted run is taken up at the next start")
-            return _done("stopping after the run in flight")
+                return done("stopping now; an interrupted run is taken up at the next start")
+            return done("stopping after the run in flight")
+
+
+def _pause(
+    state: SessionState, command: messages.Pause, record: Callable[[KnownFact], None]
+) -> Reply:
+    opened = [state.experiments[number] for number in state.open_experiments]
+    running = [f"#{each.number}" for each in opened if each.phase in TRAINING]
+    ends = command.now and bool(running)
+    if state.paused and (state.paused_now or not ends):
+        return nothing(f"already paused by {state.paused_by}")
+    record(events.Paused(at=clock.now(), by=command.by, now=command.now))
+    if ends:
+        runs = " and ".join(running)
+        scored = any(each.phase is Phase.EVALUATING for each in opened)
+        rest = "; the evaluation goes on to its verdict" if scored else ""
+        return done(f"paused: the run of {runs} is ended, and begins anew after the pause{rest}")
+    return done("paused: nothing new starts; what runs goes on to its verdict")
+
+
+def _skip(
+    state: SessionState, command: messages.Skip, record: Callable[[KnownFact], None]
+) -> Reply:
+    number = command.experiment
+    if number is None:
+        if not state.open_experiments:
+            return nothing("nothing is in line to be skipped")
+        number = state.open_experiments[-1]
+    experiment = state.experiments.get(number)
+    if experiment is None:
+        return refused(f"there is no #{number}")
+    if experiment.skipped_by is not None:
+        return nothing(f"#{number} was skipped by {experiment.skipped_by}")
+    if experiment.phase in (Phase.EVALUATED, Phase.JUDGED):
+        return nothing(f"#{number} has its verdict: {experiment.status or 'it is being judged'}")
+    if experiment.parent is None:
+        return refused(
+            f"#{number} is the baseline, which all others are measured against. To end the "
+            "session instead: autoresearch stop"
+        )
+    reason = command.reason.strip()
+    record(events.SkipRequested(at=clock.now(), experiment=number, by=command.by, reason=reason))
+    return done(f"#{number} is skipped")
 
 
 def _decide(
@@ -58,24 +115,35 @@ def _decide(
 ) -> Reply:
     waiting = state.waiting
     number = waiting.number if command.experiment is None and waiting else command.experiment
+    if number is not None and (decided := _decided(state, number)):
+        return nothing(decided)
     if waiting is None:
-        decided = None if number is None else state.experiments.get(number)
-        if decided is not None and decided.approved_by is not None:
-            return _nothing(f"#{number} was approved by {decided.approved_by}")
-        return _refused("no experiment waits for approval")
+        return refused("no experiment waits for approval")
     if number != waiting.number:
-        return _refused(f"#{number} is not waiting for approval; #{waiting.number} is")
+        return refused(f"#{number} is not waiting for approval; #{waiting.number} is")
+    if isinstance(command, messages.Approve) and command.commit not in (None, waiting.commit):
+        return refused(f"#{number} was carried over to #{waiting.parent}: look at its diff again")
     now = clock.now()
     if isinstance(command, messages.Approve):
         record(events.Approved(at=now, experiment=waiting.number, by=command.by))
-        return _done(f"#{waiting.number} is approved")
+        return done(f"#{waiting.number} is approved")
     reason = command.reason.strip() or "no reason given"
     record(
         events.Rejected(
             at=now, experiment=waiting.number, by=command.by, reason=f"{reason} ({command.by})"
         )
     )
-    return _done(f"#{waiting.number} is rejected")
+    return done(f"#{waiting.number} is rejected")
+
+
+def _decided(state: SessionState, number: int) -> str | None:
+    """Return how an experiment was decided on, and by whom, or none where it was not."""
+    experiment = state.experiments.get(number)
+    if experiment is not None and experiment.approved_by is not None:
+        return f"#{number} was approved by {experiment.approved_by}"
+    if experiment is not None and experiment.status is Status.REJECTED:
+        return f"#{number} was rejected: {experiment.reason}"
+    return None
 
 
 def _kill(
@@ -84,21 +152,9 @@ def _kill(
     opened = (state.experiments[number] for number in state.open_experiments)
     running = [each.number for each in opened if each.phase in IN_FLIGHT]
     if not running:
-        return _nothing("no run is in flight")
+        return nothing("no run is in flight")
     number = running[0] if command.experiment is None else command.experiment
     if number not in running:
-        return _nothing(f"#{number} is not running; #{running[0]} is")
+        return nothing(f"#{number} is not running; #{running[0]} is")
     record(events.KillRequested(at=clock.now(), experiment=number, by=command.by))
-    return _done(f"#{number} is being killed")
-
-
-def _done(detail: str) -> Reply:
-    return Reply(ok=True, changed=True, detail=detail)
-
-
-def _nothing(detail: str) -> Reply:
-    return Reply(ok=True, changed=False, detail=detail)
-
-
-def _refused(detail: str) -> Reply:
-    return Reply(ok=False, changed=False, detail=detail)
+    return done(f"#{number} is being killed")

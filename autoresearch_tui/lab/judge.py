@@ -24,9 +24,25 @@ class Verdict:
     change: float | None = None
 
 
-def skip(experiment: Experiment) -> Verdict:
-    """Return the verdict on an edit that can not be run as it was meant."""
-    return Verdict(Status.SKIPPED, f"its parent #{experiment.parent} is no longer the incumbent")
+def skip(reason: str) -> Verdict:
+    """Return the verdict on an edit that is passed over."""
+    return Verdict(Status.SKIPPED, reason)
+
+
+def no_longer_incumbent(experiment: Experiment) -> str:
+    """Return the clause for an edit of what another one took the place of."""
+    return f"its parent #{experiment.parent} is no longer the incumbent"
+
+
+def after_undo(experiment: Experiment, verdict: Verdict) -> Verdict:
+    """Return the verdict on an experiment that stands on a keep which was undone while it ran.
+
+    It is not kept, however good: that would bring the keep back.
+    """
+    if verdict.val_bpb is None:
+        return verdict
+    reason = f"{verdict.val_bpb:.6f}, but {no_longer_incumbent(experiment)}"
+    return Verdict(Status.DISCARD, reason, verdict.val_bpb)
 
 
 def judge(experiment: Experiment, incumbent: Experiment | None) -> Verdict:

@@ -13,11 +13,13 @@ from collections.abc import Callable, Coroutine
 
 import msgspec
 
-from autoresearch_tui.control.messages import AnyCommand, Reply, Stop
+from autoresearch_tui.control.messages import AnyCommand, Reply, Stop, refused
 from autoresearch_tui.executors.base import Ended
-from autoresearch_tui.lab import clock, commands, judge, stages, watchdog
+from autoresearch_tui.lab import approval, clock, commands, judge, stages, watchdog
 from autoresearch_tui.lab.judge import Verdict
-from autoresearch_tui.lab.proposing import NoProposal, Proposer
+from autoresearch_tui.lab.limits import LOOK_AGAIN_S
+from autoresearch_tui.lab.rebase import Rebaser
+from autoresearch_tui.lab.repository import RepositoryError
 from autoresearch_tui.lab.runs import (
     FREE_MB_WANTED,
     Evaluating,
@@ -28,9 +30,10 @@ from autoresearch_tui.lab.runs import (
 )
 from autoresearch_tui.lab.standby import Key, Spares, Stage, has_room, is_overlapping
 from autoresearch_tui.lab.tools import CanNotGoOn, Tools
+from autoresearch_tui.lab.turns import Turns
 from autoresearch_tui.lab.verdicts import Verdicts
 from autoresearch_tui.record import events
-from autoresearch_tui.record.events import ApprovalMode, KnownFact, Level, RunOutcome, Status
+from autoresearch_tui.record.events import KnownFact, Level, RunOutcome, Status
 from autoresearch_tui.record.fold import apply
 from autoresearch_tui.record.journal import Journal
 from autoresearch_tui.record.state import Activity, Experiment, Phase, SessionState
@@ -49,22 +52,13 @@ class Lab:
         self._session: Session = tools.session
         self._journal = journal
         self._changed = asyncio.Event()
-        self._proposer = Proposer(
-            tools.session,
-            tools.repository,
-            tools.agent,
-            tools.fallback,
-            tools.settings,
-            tools.prices,
-        )
+        self._turns = Turns(tools, state, self.record, self._begin)
+        self._rebaser = Rebaser(tools, state, self.record)
         self._verdicts = Verdicts(tools, state, self.record)
         self._spares = Spares(tools)
         self._runs: dict[int, Training] = {}
         """By the number of their experiment."""
         self._evaluation: Evaluating | None = None
-        self._proposal: asyncio.Task[None] | None = None
-        self._no_proposal: str | None = None
-        """Why no agent can improve on the incumbent, once that turned out."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._failure: BaseException | None = None
         self._device_fault: str | None = None
@@ -87,7 +81,7 @@ class Lab:
     @property
     def has_stuck_agent(self) -> bool:
         """Whether an agent goes on that was told to end."""
-        return self._proposer.has_stuck_agent
+        return self._turns.has_stuck_agent
 
     def is_busy(self) -> bool:
         """Return whether there is load worth sampling."""
@@ -100,7 +94,11 @@ class Lab:
             OSError: it can not be recorded; a stop is obeyed all the same.
         """
         try:
-            return commands.answer(self.state, command, self._record_command)
+            return commands.answer(
+                self.state, command, self._record_command, self._tools.repository
+            )
+        except RepositoryError as error:
+            return refused(str(error))
         except OSError:
             if isinstance(command, Stop):
                 self.interrupt(f"{command.by} stopped it")
@@ -110,14 +108,23 @@ class Lab:
         self.record(fact)
         match fact:
             case events.KillRequested():
-                for work in self._works():
-                    if work.number == fact.experiment:
-                        work.kill(f"killed by {fact.by}")
+                self._end_works_of(fact.experiment, f"killed by {fact.by}")
+            case events.SkipRequested():
+                self._end_works_of(fact.experiment, f"skipped by {fact.by}")
+            case events.Paused(now=True):
+                # An evaluation takes no clock's time, and what it scores is trained.
+                for run in self._runs.values():
+                    run.kill(f"paused by {fact.by}")
+            case events.Undone():
+                self._turns.incumbent_changed()
+            case events.EditQueued():
+                # A person comes before an agent that has not proposed yet.
+                self._turns.cancel()
             case events.StopRequested(now=now):
                 if now:
                     self.interrupt(f"{fact.by} stopped it")
-                elif self._proposal:
-                    self._proposal.cancel()
+                else:
+                    self._turns.cancel()
             case _:
                 pass
 
@@ -131,11 +138,15 @@ class Lab:
         evaluations = [] if self._evaluation is None else [self._evaluation]
         return [*self._runs.values(), *evaluations]
 
+    def _end_works_of(self, number: int, reason: str) -> None:
+        for work in self._works():
+            if work.number == number:
+                work.kill(reason)
+
     def _end_works(self, reason: str) -> None:
         for work in self._works():
             work.kill(reason)
-        if self._proposal:
-            self._proposal.cancel()
+        self._turns.cancel()
 
     async def run(self) -> events.LabStopped:
         """Do all that there is to do until a person or a limit ends the session; return how.
@@ -182,7 +193,7 @@ class Lab:
         while self._tasks:
             await asyncio.wait(self._tasks)
         await self._spares.close()
-        await self._proposer.close()
+        await self._turns.close()
 
     def _end(self) -> events.LabStopped | None:
         state, now = self.state, time.time()
@@ -206,9 +217,13 @@ class Lab:
         return trained or (run is not None and run.may_have_clock)
 
     async def _wait(self) -> None:
-        """Wait until something changes, or a limit of time is to be looked at."""
+        """Wait until something changes, or a moment comes at which something is due."""
+        left_s = self._tools.limits.wait_s(time.time())
+        if (decide_at := approval.next_at(self.state)) is not None:
+            undecided_s = min(max(0.0, decide_at - clock.now()), LOOK_AGAIN_S)
+            left_s = undecided_s if left_s is None else min(left_s, undecided_s)
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self._tools.limits.wait_s(time.time())):
+            async with asyncio.timeout(left_s):
                 await self._changed.wait()
 
     def _begin(
@@ -235,16 +250,14 @@ class Lab:
     def _advance(self) -> None:
         """Begin whatever the state asks for and was not begun yet."""
         self._remedy()
+        self._verdicts.follow_incumbent()
         opened = list(self.state.open_experiments)
         for number in opened:
             self._see_to(self.state.experiments[number])
             if self.state.open_experiments != opened:
                 # What comes after a verdict, be it the end, is decided anew.
                 return
-        if self.state.current is None and self.state.incumbent is None:
-            self._propose_baseline()
-        elif self._may_propose():
-            self._proposal = self._begin(self._propose(), self._forget_proposal)
+        self._turns.see_to()
         self._see_to_spares()
 
     def _remedy(self) -> None:
@@ -260,9 +273,8 @@ class Lab:
         self._device_fault = None
         match found:
             case watchdog.SwitchAgent(reason, turns):
-                if self._proposer.step_aside(turns, reason, self.record):
-                    if self._proposal:
-                        self._proposal.cancel()
+                if self._turns.step_aside(turns, reason):
+                    self._turns.cancel()
                 else:
                     self._pause(reason)
             case watchdog.Pause(reason):
@@ -287,11 +299,12 @@ class Lab:
         self.record(events.Paused(at=now, by=watchdog.NAME))
 
     def _see_to(self, experiment: Experiment) -> None:
-        now, number = clock.now(), experiment.number
-        run = self._runs.get(number)
+        now, run = clock.now(), self._runs.get(experiment.number)
         match experiment.phase:
+            case _ if experiment.skipped_by is not None:
+                self._see_to_skipped(experiment)
             case Phase.EVALUATED:
-                self._judge(experiment, judge.judge(experiment, self.state.best))
+                self._judge(experiment, self._verdict_on(experiment))
             case Phase.EVALUATING if self._evaluation is not None:
                 pass
             case Phase.EVALUATING if experiment.killed_by:
@@ -302,21 +315,28 @@ class Lab:
             case _ if run is not None:
                 self._see_to_run(experiment, run)
             case _ if self.state.is_stale(experiment):
-                self._judge(experiment, judge.skip(experiment))
-            case Phase.QUEUED if self._needs_approval(experiment):
-                self.record(events.ApprovalRequested(at=now, experiment=number))
-            case Phase.WAITING_FOR_APPROVAL if not self._needs_approval(experiment):
-                by = "the session's approval mode, auto"
-                self.record(events.Approved(at=now, experiment=number, by=by))
+                if verdict := self._rebaser.follow(experiment):
+                    self._judge(experiment, verdict)
+            case Phase.QUEUED | Phase.WAITING_FOR_APPROVAL if step := approval.next_step(
+                experiment, self._tools.settings.approval, now
+            ):
+                self.record(step)
             case Phase.QUEUED if self._may_start(experiment):
                 self._train(experiment)
             case _:
                 pass
 
-    def _needs_approval(self, experiment: Experiment) -> bool:
-        asks = self._tools.settings.approval.mode is ApprovalMode.ASK
-        # The baseline is the person's own file.
-        return asks and experiment.parent is not None and experiment.approved_by is None
+    def _verdict_on(self, experiment: Experiment) -> Verdict:
+        verdict = judge.judge(experiment, self.state.best)
+        stale = self.state.is_stale(experiment)
+        return judge.after_undo(experiment, verdict) if stale else verdict
+
+    def _see_to_skipped(self, experiment: Experiment) -> None:
+        """Pass an experiment over, once nothing of it is in flight any more."""
+        if any(work.number == experiment.number for work in self._works()):
+            return
+        why = f": {experiment.reason}" if experiment.reason else ""
+        self._judge(experiment, judge.skip(f"skipped by {experiment.skipped_by}{why}"))
 
     def _may_start(self, experiment: Experiment) -> bool:
         state, current = self.state, self.state.current
@@ -349,16 +369,17 @@ class Lab:
 
     def _see_to_run(self, experiment: Experiment, run: Training) -> None:
         """Grant a run that started ahead its clock, or end it where its turn does not come."""
-        if run.may_have_clock:
+        if self.state.is_stale(experiment):
+            # Its process holds an edit of what is no longer the incumbent.
+            run.kill(judge.no_longer_incumbent(experiment))
+        elif run.may_have_clock:
             return
-        if reason := self._reason_against(experiment):
+        elif reason := self._reason_against_clock():
             run.kill(reason)
         elif experiment is self.state.current:
             run.grant_clock()
 
-    def _reason_against(self, experiment: Experiment) -> str | None:
-        if self.state.is_stale(experiment):
-            return judge.skip(experiment).reason
+    def _reason_against_clock(self) -> str | None:
         if self.state.paused:
             return f"paused by {self.state.paused_by}"
         return "a person stopped the session" if self.state.stop_requested else None
@@ -392,53 +413,7 @@ class Lab:
     def _judge(self, experiment: Experiment, verdict: Verdict) -> None:
         self._verdicts.pass_on(experiment, verdict)
         if verdict.status is Status.KEEP:
-            # What is being thought of is an edit of what is no longer the incumbent.
-            self._no_proposal = None
-            if self._proposal:
-                self._proposal.cancel()
-
-    def _may_propose(self) -> bool:
-        state, current = self.state, self.state.current
-        if self._proposal is not None or state.paused or state.stop_requested:
-            return False
-        if current is None:
-            if self._no_proposal is not None:
-                raise CanNotGoOn(self._no_proposal)
-            return True
-        return (
-            self._is_overlapping
-            and self._no_proposal is None
-            and state.incumbent is not None
-            and state.ahead is None
-            and current.phase in (Phase.TRAINING, Phase.EVALUATING)
-            and self._tools.limits.leave_room(state)
-        )
-
-    async def _propose(self) -> None:
-        try:
-            await self._proposer.propose(self.state, self.record)
-        except NoProposal as error:
-            self._no_proposal = str(error)
-
-    def _forget_proposal(self) -> None:
-        self._proposal = None
-
-    def _propose_baseline(self) -> None:
-        """Record the baseline, unless it failed under this lab: there is nothing to improve on."""
-        started_at = self.state.lab_started_at or 0.0
-        failed = [e for e in self.state.experiments.values() if (e.judged_at or 0.0) > started_at]
-        if failed:
-            baseline = failed[-1]
-            raise CanNotGoOn(
-                f"train.py as it stands did not give a result ({baseline.status}: "
-                f"{baseline.reason}), so there is nothing to improve on. Its output is in "
-                f"{self._session.output(baseline.number)}. Mend train.py, then go on with: "
-                f"autoresearch run --tag {self._session.tag}"
-            )
-        try:
-            self._proposer.baseline(self.state, self.record)
-        except NoProposal as error:
-            raise CanNotGoOn(str(error)) from error
+            self._turns.incumbent_changed()
 
     def _see_to_spares(self) -> None:
         """Have processes stand by for the next run, and for the evaluation of this one.

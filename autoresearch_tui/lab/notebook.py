@@ -26,6 +26,18 @@ def proposal_message(number: int, title: str, hypothesis: str) -> str:
     return f"{number:04d} proposed: {one_line(title)}\n\n{_wrapped(hypothesis)}\n"
 
 
+def edit_message(edit: int, title: str, hypothesis: str) -> str:
+    """Return the message of a person's own edit that waits for its turn."""
+    return f"edit {edit} queued: {one_line(title)}\n\n{_wrapped(hypothesis)}\n"
+
+
+def undo_message(experiment: Experiment, by: str, reason: str) -> str:
+    """Return the message of the commit that makes an earlier keep the incumbent again."""
+    subject = f"undo: back to {experiment.number:04d}, {one_line(experiment.title)}"
+    why = f"Undone by {one_line(by)}" + (f": {one_line(reason)}" if reason.strip() else "")
+    return f"{subject}\n\n{_wrapped(_sentence(why))}\n"
+
+
 def verdict_message(state: SessionState, experiment: Experiment, verdict: Verdict) -> str:
     """Return the message of an experiment's last commit, a page of a lab notebook."""
     subject = f"{experiment.number:04d} {verdict.status}: {one_line(experiment.title)}"

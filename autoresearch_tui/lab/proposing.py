@@ -12,11 +12,13 @@ import msgspec
 
 from autoresearch_tui.agents.base import Agent, Context, Proposal, ProposalError, Think
 from autoresearch_tui.lab import clock, notebook, stages
-from autoresearch_tui.lab.look import new_marks
+from autoresearch_tui.lab.hand import HUMAN_AGENT
 from autoresearch_tui.lab.patience import Aside, OutOfPatience, Patience
 from autoresearch_tui.lab.prices import NO_PRICES, Prices
+from autoresearch_tui.lab.rebase import as_it_is, merge
 from autoresearch_tui.lab.repository import TRAIN_FILE, ExperimentRepository
 from autoresearch_tui.lab.roster import Roster, Step
+from autoresearch_tui.lab.storing import Change, change_between, commit_below, write_files
 from autoresearch_tui.lab.tried import Tried
 from autoresearch_tui.record import events
 from autoresearch_tui.record.events import KnownFact, Level
@@ -135,8 +137,32 @@ class Proposer:
         baseline = Proposal(train=train, title=title, hypothesis="")
         self._store(state, record, baseline, parent=None, agent=BASELINE_AGENT, model=None)
 
+    def take_queued(self, state: SessionState, record: Record) -> None:
+        """Make the oldest of people's queued edits the next experiment.
+
+        Where the incumbent is not what it was made to, it is carried over; where that can not be,
+        it is run as it is, and a notice says so.
+        """
+        queued, incumbent = state.queued_edits[0], state.best
+        assert incumbent is not None
+        train, base = self._repository.train(queued.commit), self._repository.parent(queued.commit)
+        original = self._repository.train(incumbent.commit)
+        if base is not None and self._repository.train(base) != original:
+            merged = merge(self._repository, base, incumbent, queued.commit)
+            if merged.train is not None:
+                train = merged.train
+            else:
+                record(as_it_is(state.next_number, merged.trouble))
+        proposal = Proposal(train=train, title=queued.title, hypothesis=queued.hypothesis)
+        self._store(
+            state, record, proposal, incumbent.number, HUMAN_AGENT, model=None, edit=queued.edit
+        )
+
     async def propose(self, state: SessionState, record: Record) -> None:
         """Ask for one edit and record it, or record that there was none.
+
+        The edit is recorded as one of the incumbent that it was made to, even where another took
+        its place meanwhile.
 
         An agent that does not answer has its place taken, so that no device waits for it, and is
         asked beside the one that takes it.
@@ -316,22 +342,18 @@ class Proposer:
         parent: int | None,
         agent: str,
         model: str | None,
+        edit: int | None = None,
     ) -> None:
         """Write the files and the commit, then the fact, then the reference."""
         number = state.next_number
         title = notebook.one_line(proposal.title)
-        base = state.base_commit
-        diff = ""
-        marks: list[str] = []
+        change = Change()
         if parent is not None:
-            base = state.experiments[parent].commit
-            before = self._repository.train(base)
-            diff = notebook.unified_diff(before, proposal.train)
-            marks = [str(mark) for mark in new_marks(before, proposal.train)]
-        added, removed = notebook.changed_lines(diff)
+            before = self._repository.train(state.experiments[parent].commit)
+            change = change_between(before, proposal.train)
         commit = self._repository.store(
             proposal.train,
-            base,
+            commit_below(state, parent),
             notebook.proposal_message(number, title, proposal.hypothesis),
             agent,
         )
@@ -345,18 +367,13 @@ class Proposer:
             expected_change=proposal.expected_change,
             agent=agent,
             model=model,
-            lines_added=added,
-            lines_removed=removed,
+            lines_added=change.added,
+            lines_removed=change.removed,
             usage=self._prices.priced(model, proposal.usage),
-            marks=marks,
+            marks=list(change.marks),
+            edit=edit,
         )
-        folder = self._session.experiment(number)
-        folder.mkdir(parents=True, exist_ok=True)
-        self._session.train_file(number).write_bytes(proposal.train.encode())
-        self._session.diff(number).write_bytes(diff.encode())
-        (folder / "proposal.json").write_bytes(
-            msgspec.json.format(msgspec.json.encode(proposed)) + b"\n"
-        )
+        write_files(self._session, proposed, proposal.train, change.diff)
         record(proposed)
         self._repository.reference_experiment(number, commit)
 

@@ -148,6 +148,13 @@ class ExperimentRepository:
             self._git.references.create(name, pygit2.Oid(hex=commit), force=True)
 
     @_in_sentences
+    def reference_edit(self, edit: int, commit: str) -> None:
+        """Point a reference of its own at a person's queued edit, so that it is never collected."""
+        name = f"{self._experiments}/edit-{edit:04d}"
+        if self._target(name) != commit and pygit2.Oid(hex=commit) in self._git:
+            self._git.references.create(name, pygit2.Oid(hex=commit), force=True)
+
+    @_in_sentences
     def lost_verdict(self, number: int, known: str) -> str | None:
         """Return the verdict on an experiment whose commit is `known`, or none.
 
@@ -194,6 +201,37 @@ class ExperimentRepository:
         blob = self._commit(commit).tree[self._train_path.as_posix()]
         assert isinstance(blob, pygit2.Blob)
         return blob.data.decode()
+
+    @_in_sentences
+    def parent(self, commit: str) -> str | None:
+        """Return the first parent of a commit, or none of one that has none."""
+        parents = self._commit(commit).parent_ids
+        return str(parents[0]) if parents else None
+
+    @_in_sentences
+    def blob(self, commit: str) -> str | None:
+        """Return the hash of a commit's `train.py`; none where it has none, or was collected."""
+        if pygit2.Oid(hex=commit) not in self._git:
+            return None
+        tree = self._commit(commit).tree
+        path = self._train_path.as_posix()
+        return str(tree[path].id) if path in tree else None
+
+    @property
+    def work_file(self) -> Path:
+        """The user's own `train.py`, in the work tree."""
+        return Path(self._git.workdir) / self._train_path
+
+    @_in_sentences
+    def is_work_file_committed(self) -> bool:
+        """Return whether the user's `train.py` is as their HEAD has it, line ends aside."""
+        if self._git.head_is_unborn:
+            return False
+        # As an object, so that git's own rules for line ends apply; no reference is made.
+        blob = self._git.create_blob_fromworkdir(self._train_path.as_posix())
+        tree = self._git.head.peel(pygit2.Commit).tree
+        path = self._train_path.as_posix()
+        return path in tree and tree[path].id == blob
 
     def _commit(self, commit: str) -> pygit2.Commit:
         try:

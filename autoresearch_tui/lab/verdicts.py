@@ -7,6 +7,7 @@ from autoresearch_tui.executors.base import Ended
 from autoresearch_tui.lab import clock, notebook, stages
 from autoresearch_tui.lab.judge import Verdict
 from autoresearch_tui.lab.runs import record_end
+from autoresearch_tui.lab.storing import commit_below
 from autoresearch_tui.lab.tools import Record, Tools
 from autoresearch_tui.record import events
 from autoresearch_tui.record.events import Level, RunOutcome, Status
@@ -31,6 +32,8 @@ class Verdicts:
         self._branch_stays = False
         self._lost: dict[int, str] = {}
         """Verdicts that were lost with their facts and will be given again, by experiment."""
+        self._followed: str | None = None
+        """Where the branch was put last, or would have been if nobody had it checked out."""
 
     def reconcile(self) -> None:
         """Make them agree again after an end at any moment.
@@ -51,7 +54,9 @@ class Verdicts:
             # Where a verdict was lost, its reference tells that the branch's commit is ours.
             if number not in self._lost:
                 repository.reference_experiment(number, self._state.experiments[number].commit)
-        self._move_branch()
+        for queued in self._state.queued_edits:
+            repository.reference_edit(queued.edit, queued.commit)
+        self.follow_incumbent()
         for number in self._state.open_experiments:
             experiment = self._state.experiments[number]
             if experiment.phase in (Phase.STARTING, Phase.COMPILING, Phase.TRAINING):
@@ -78,12 +83,9 @@ class Verdicts:
         """
         state, repository, number = self._state, self._tools.repository, experiment.number
         incumbent = state.best
-        parent = state.base_commit
-        if experiment.parent is not None:
-            parent = state.experiments[experiment.parent].commit
         commit = repository.store(
             repository.train(experiment.commit),
-            parent,
+            commit_below(state, experiment.parent),
             notebook.verdict_message(state, experiment, verdict),
             experiment.agent,
         )
@@ -102,18 +104,23 @@ class Verdicts:
         kept = verdict.status is Status.KEEP
         stages.tidy(self._tools.session, number, keep_weights=kept)
         if kept:
-            self._move_branch()
+            self.follow_incumbent()
             if incumbent is not None:
                 stages.tidy(self._tools.session, incumbent.number, keep_weights=False)
         notebook.add_result(self._tools.session.results, state, experiment)
 
-    def _move_branch(self) -> None:
-        """Have the branch follow the incumbent."""
-        best = self._state.best
-        if best is None:
+    def follow_incumbent(self) -> None:
+        """Have the branch follow the keeps and what was undone of them; it only goes forward.
+
+        Raises:
+            OSError: the disk is full or gone.
+            RepositoryError: the session's branch is not where it was left.
+        """
+        head = self._state.branch_commit
+        if head is None or head == self._followed:
             return
-        kept = [e.commit for e in self._state.experiments.values() if e.status is Status.KEEP]
-        there = self._tools.repository.move_branch(kept[:-1], best.commit, self._lost.values())
+        earlier = self._state.branch_commits[:-1]
+        there = self._tools.repository.move_branch(earlier, head, self._lost.values())
         if there:
             self._lost.clear()
         if not there and not self._branch_stays:
@@ -124,3 +131,4 @@ class Verdicts:
             )
             self._record(events.Notice(at=clock.now(), level=Level.WARNING, text=text))
         self._branch_stays = not there
+        self._followed = head

@@ -42,7 +42,9 @@ def apply(state: SessionState, fact: AnyFact) -> None:
     except KeyError:
         return
     finally:
-        state.last_fact_at = fact.at
+        # A person may promote a keep when no lab lives.
+        if not isinstance(fact, events.Promoted):
+            state.last_fact_at = fact.at
     ledger.account(state, fact.at)
 
 
@@ -106,10 +108,12 @@ def _change_agent(state: SessionState, fact: events.AgentChanged) -> None:
 
 def _pause(state: SessionState, fact: events.Paused) -> None:
     state.paused_by = fact.by
+    state.paused_now = fact.now
 
 
 def _resume(state: SessionState, _: events.Resumed) -> None:
     state.paused_by = None
+    state.paused_now = False
     _watch_anew(state)
 
 
@@ -129,8 +133,6 @@ def _queue_edit(state: SessionState, fact: events.EditQueued) -> None:
 def _undo(state: SessionState, fact: events.Undone) -> None:
     state.incumbent = state.experiments[fact.experiment].number
     _move_branch(state, fact.commit)
-    # A proposal under way is an edit of what is no longer the incumbent.
-    state.asking = None
 
 
 def _request_stop(state: SessionState, fact: events.StopRequested) -> None:
@@ -166,9 +168,12 @@ def _fail_proposal(state: SessionState, fact: events.ProposalFailed) -> None:
 
 def _propose(state: SessionState, fact: events.Proposed) -> None:
     state.asking = None
-    state.proposal_failures_in_a_row = 0
     _spend(state, fact.usage)
-    if fact.edit is not None:
+    if fact.edit is None:
+        state.proposal_failures_in_a_row = 0
+    else:
+        # The agent that was asked for this number is asked for another one.
+        _take_steering_back(state, fact.experiment)
         state.queued_edits = [each for each in state.queued_edits if each.edit != fact.edit]
     state.next_number = max(state.next_number, fact.experiment + 1)
     # A journal that lost a verdict must not keep its experiment in flight for ever.
@@ -191,6 +196,13 @@ def _propose(state: SessionState, fact: events.Proposed) -> None:
         marks=fact.marks,
         edit=fact.edit,
     )
+
+
+def _take_steering_back(state: SessionState, number: int) -> None:
+    """Have the sentences that an experiment was given be given to the next proposal."""
+    for steering in state.steering:
+        if steering.experiment == number:
+            steering.experiment = None
 
 
 def _spend(state: SessionState, usage: events.Usage) -> None:
@@ -343,8 +355,8 @@ def _judge(state: SessionState, fact: events.Judged) -> None:
     if fact.status is Status.KEEP:
         state.incumbent = experiment.number
         _move_branch(state, fact.commit)
-        # A proposal under way is an edit of what is no longer the incumbent.
-        state.asking = None
+    elif fact.status is Status.SKIPPED and experiment.skipped_by is None:
+        _take_steering_back(state, experiment.number)
     if experiment.number in state.open_experiments:
         state.open_experiments.remove(experiment.number)
 

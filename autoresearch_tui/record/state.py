@@ -200,6 +200,8 @@ class SessionState:
     trouble: bool = False
     """Whether the lab stopped because it could not go on."""
     paused_by: str | None = None
+    paused_now: bool = False
+    """Whether the pause ended the run in flight."""
     experiments: dict[int, Experiment] = field(default_factory=dict[int, Experiment])
     next_number: int = 0
     """The number that the next proposal gets."""

@@ -104,6 +104,8 @@ def _status_lines(
             yield f"next        #{ahead.number} {ahead.phase}: {ahead.title}"
     elif running and state.asking:
         yield f"now         {state.asking.agent} proposes #{state.asking.experiment}"
+    for queued in state.queued_edits:
+        yield f"queued      edit {queued.edit} by {queued.by}: {queued.title}"
     yield f"agent       {' '.join(filter(None, (state.agent, state.model)))}, {state.approval}"
     yield from _results_lines(state)
     ledger = state.ledger_at(now if running else state.last_fact_at)

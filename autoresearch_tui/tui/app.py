@@ -18,11 +18,15 @@ from autoresearch_tui.control.messages import (
     Approve,
     Kill,
     Pause,
+    Promote,
     Reject,
     Resume,
+    Skip,
     Steer,
     Stop,
+    Undo,
 )
+from autoresearch_tui.record.state import Experiment
 from autoresearch_tui.session import LabLife, Session
 from autoresearch_tui.tui import news, terminal, themes
 from autoresearch_tui.tui.night import Night
@@ -89,6 +93,38 @@ class Cockpit(App[None]):
             id="steer",
         ),
         Binding("k", "kill", "kill run", tooltip="End the run in flight. Asks first.", id="kill"),
+        Binding(
+            "P",
+            "pause_now",
+            "pause now",
+            show=False,
+            tooltip="End the run and pause; it begins anew when the session goes on.",
+            id="pause_now",
+        ),
+        Binding(
+            "n",
+            "skip",
+            "skip",
+            show=False,
+            tooltip="Pass over the experiment that comes next; it does not count.",
+            id="skip",
+        ),
+        Binding(
+            "u",
+            "undo",
+            "undo keep",
+            show=False,
+            tooltip="Go back to the keep before the best. Asks first.",
+            id="undo",
+        ),
+        Binding(
+            "w",
+            "promote",
+            "promote",
+            show=False,
+            tooltip="Write the best train.py into your work tree. Asks first.",
+            id="promote",
+        ),
         Binding("q", "detach", "leave", tooltip="Close the screen; the lab goes on.", id="detach"),
         Binding("x,S", "stop", "stop lab", tooltip="End the session. Asks first.", id="stop"),
         Binding(
@@ -186,24 +222,29 @@ class Cockpit(App[None]):
         if isinstance(self.screen, ApprovalScreen):
             if awaiting is None or awaiting.number != self.screen.number:
                 self.pop_screen()
+            elif awaiting.commit != self.screen.commit:
+                # It was carried over to another incumbent: another diff, and a new question.
+                self.pop_screen()
+                self._open_approval(awaiting)
         elif awaiting is None:
             self._asked_about = None
         elif isinstance(self.screen, PanedScreen) and awaiting.number != self._asked_about:
-            self._open_approval(awaiting.number)
+            self._open_approval(awaiting)
 
-    def _open_approval(self, number: int) -> None:
+    def _open_approval(self, experiment: Experiment) -> None:
+        number, commit = experiment.number, experiment.commit
         self._asked_about = number
 
         def decide(answer: str | None) -> None:
             match answer:
                 case "approve":
-                    self._send(Approve(by=client.sender(), experiment=number))
+                    self._send(Approve(by=client.sender(), experiment=number, commit=commit))
                 case "reject":
                     self._ask_why(number)
                 case _:
                     pass
 
-        self.push_screen(ApprovalScreen(number), decide)
+        self.push_screen(ApprovalScreen(number, commit), decide)
 
     def _ask_why(self, number: int) -> None:
         def reject(reason: str | None) -> None:
@@ -222,13 +263,20 @@ class Cockpit(App[None]):
                 current = self.night.state.current
                 run = current.last_run if current else None
                 return run is not None and run.ended_at is None and self.night.lively
+            case "skip":
+                return self._skippable is not None
+            case "undo":
+                best = self.night.state.best
+                return best is not None and best.parent is not None
+            case "promote":
+                return self.night.state.incumbent is not None
             case _:
                 return super().check_action(action, parameters)
 
     def action_approve(self) -> None:
         """Show the waiting edit again: nobody approves what is not on the screen."""
         if (waiting := self.night.awaiting) is not None:
-            self._open_approval(waiting.number)
+            self._open_approval(waiting)
 
     def action_reject(self) -> None:
         """Ask why the waiting edit is refused."""
@@ -239,6 +287,60 @@ class Cockpit(App[None]):
         """Pause, or go on after a pause."""
         by = client.sender()
         self._send(Resume(by=by) if self.night.state.paused else Pause(by=by))
+
+    def action_pause_now(self) -> None:
+        """End the run and pause; an evaluation goes on to its verdict."""
+        self._send(Pause(by=client.sender(), now=True))
+
+    @property
+    def _skippable(self) -> Experiment | None:
+        """The experiment that comes next, or the one in flight where nothing is in line yet."""
+        state = self.night.state
+        latest = state.ahead or state.current
+        return None if latest is None or latest.parent is None else latest
+
+    def action_skip(self) -> None:
+        """Ask why, and pass over the experiment that comes next."""
+        if (experiment := self._skippable) is None:
+            return
+        number = experiment.number
+
+        def skip(reason: str | None) -> None:
+            if reason is not None:
+                self._send(Skip(by=client.sender(), experiment=number, reason=reason))
+
+        explanation = f"Pass over {one_line(experiment.title)}? Say why; it may stay empty."
+        self.push_screen(AskScreen(f"Skip #{number}", explanation, may_be_empty=True), skip)
+
+    def action_undo(self) -> None:
+        """Make the keep before the best the incumbent again, if the person means it."""
+        best = self.night.state.best
+        if best is None or best.parent is None:
+            return
+        number = best.parent
+
+        def undo(answer: str | None) -> None:
+            if answer == "y":
+                self._send(Undo(by=client.sender(), experiment=number))
+
+        explanation = f"Undo #{best.number}, {one_line(best.title)}? Nothing of it is lost."
+        choices = {"y": f"go on from #{number} instead"}
+        self.push_screen(ChoiceScreen("Undo the last keep", explanation, choices), undo)
+
+    def action_promote(self) -> None:
+        """Write the best file into the work tree, if the person means it."""
+        best = self.night.state.best
+        if best is None:
+            return
+        number = best.number
+
+        def promote(answer: str | None) -> None:
+            if answer == "y":
+                self._send(Promote(by=client.sender(), experiment=number))
+
+        explanation = "It is refused where the file there has changes of yours."
+        choices = {"y": f"write #{number}, {one_line(best.title)}"}
+        self.push_screen(ChoiceScreen("Promote to the work tree", explanation, choices), promote)
 
     def action_steer(self) -> None:
         """Ask for a sentence and pass it on to the agent."""

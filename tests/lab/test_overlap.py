@@ -6,7 +6,7 @@ import itertools
 import psutil
 import pytest
 
-from autoresearch_tui.agents.base import Context, Proposal, ProposalError, Think
+from autoresearch_tui.agents.base import ProposalError
 from autoresearch_tui.control import messages
 from autoresearch_tui.lab.standby import has_room, is_overlapping
 from autoresearch_tui.record import events
@@ -128,7 +128,9 @@ async def test_a_keep_skips_what_was_proposed_to_the_old_incumbent(slow: Worksho
     first, second, third = (lab.state.experiments[number] for number in (1, 2, 3))
     assert first.status is Status.KEEP
     assert second.status is Status.SKIPPED
-    assert second.reason == "its parent #0 is no longer the incumbent"
+    assert second.reason == (
+        "its parent #0 is no longer the incumbent, and its edit does not merge onto #1"
+    )
     assert [run.outcome for run in second.runs] == [RunOutcome.INTERRUPTED]
     assert moments(facts, events.ClockStarted, 2) == []
     # The next is an edit of the new incumbent, and the skipped one does not count.
@@ -137,21 +139,6 @@ async def test_a_keep_skips_what_was_proposed_to_the_old_incumbent(slow: Worksho
     assert "+LEARNING_RATE = 0.5 " in slow.session.diff(2).read_text()
     assert slow.git("rev-parse", "autoresearch/test").strip() == first.commit
     assert slow.git("rev-parse", "refs/autoresearch/test/0002").strip() == second.commit
-
-
-async def test_a_thought_about_the_old_incumbent_is_thought_anew(workshop: Workshop) -> None:
-    class Slow(ScriptedAgent):
-        async def propose(self, context: Context, think: Think) -> Proposal:
-            asked.append(context.incumbent)
-            if context.experiment == 2 and context.incumbent == 0:
-                await asyncio.Event().wait()
-            return await super().propose(context, think)
-
-    asked: list[int] = []
-    lab = workshop.lab(Slow(0.02, 0.5), ON, max_experiments=3)
-    assert (await lab.run()).finished
-    assert asked == [0, 0, 1]
-    assert lab.state.experiments[2].parent == 1
 
 
 async def test_no_more_is_proposed_than_will_be_run(workshop: Workshop) -> None:
@@ -231,19 +218,8 @@ async def test_an_edit_is_decided_while_another_trains(workshop: Workshop) -> No
 @pytest.fixture
 def held(workshop: Workshop) -> Workshop:
     """Return a repository where the evaluation of #1 does not end before a file is there."""
-    path = workshop.root / "prepare.py"
-    head = "def evaluate(folder: Path) -> dict[str, object]:\n"
-    waiting = (
-        "    while folder.parent.name == '0001' and not (DATA / 'go').exists():\n"
-        "        time.sleep(0.005)\n"
-    )
-    path.write_text(path.read_text().replace(head, head + waiting))
+    workshop.hold_evaluation(1)
     return workshop
-
-
-def let_go(workshop: Workshop) -> None:
-    """End the evaluation that is held."""
-    (workshop.session.pristine / "rows" / "go").touch()
 
 
 async def test_a_run_that_starts_ahead_can_be_killed(held: Workshop) -> None:
@@ -254,7 +230,7 @@ async def test_a_run_that_starts_ahead_can_be_killed(held: Workshop) -> None:
     assert (await lab.handle(messages.Kill(by="me", experiment=2))).changed
     await lab.reach(Phase.JUDGED, 2)
     await lab.reach(Phase.STARTING, 3)
-    let_go(held)
+    held.let_go()
     assert (await night).finished
     statuses = [e.status for e in lab.state.experiments.values()]
     assert statuses == [Status.KEEP, Status.DISCARD, Status.KILLED, Status.DISCARD]
@@ -269,7 +245,7 @@ async def test_a_crash_while_starting_ahead_is_an_experiment_like_any_other(
     await lab.reach(Phase.JUDGED, 2)
     assert lab.state.experiments[2].status is Status.CRASH
     assert "no width" in lab.state.experiments[2].reason
-    let_go(held)
+    held.let_go()
     assert (await night).finished
 
 
@@ -279,7 +255,7 @@ async def test_a_pause_ends_what_started_ahead_and_it_goes_on_afterwards(held: W
     await lab.reach(Phase.STARTING, 2)
     await lab.handle(messages.Pause(by="me"))
     await lab.reach(Phase.QUEUED, 2)
-    let_go(held)
+    held.let_go()
     await lab.until(lambda state: state.activity is Activity.PAUSED)
     assert lab.state.experiments[1].phase is Phase.JUDGED
     await lab.handle(messages.Resume(by="me"))
@@ -294,7 +270,7 @@ async def test_a_stop_with_two_in_flight_loses_neither(held: Workshop, now: bool
     night = asyncio.create_task(lab.run())
     await lab.reach(Phase.STARTING, 2)
     await lab.handle(messages.Stop(by="me", now=now))
-    let_go(held)
+    held.let_go()
     assert not (await night).finished
     assert processes_below(held.root) == []
     first, second = lab.state.experiments[1], lab.state.experiments[2]
@@ -320,7 +296,7 @@ async def test_a_lab_killed_with_two_in_flight_takes_both_up(held: Workshop) -> 
     await night
     # As if it had been killed: nothing was recorded of the end.
     held.session.journal.write_bytes(journal)
-    let_go(held)
+    held.let_go()
     again = held.lab(ScriptedAgent(), ON, max_experiments=3)
     assert (await again.run()).finished
     assert [e.status for e in again.state.experiments.values()] == [

@@ -155,8 +155,9 @@ def test_a_keep_makes_edits_of_the_old_incumbent_stale() -> None:
     asked = events.ProposalStarted(at=40, experiment=2, agent="tpe")
     state = fold([*NIGHT[:9], *first[:4], proposed(40, 2, 0), *first[4:]])
     assert state.is_stale(state.experiments[2])
+    # What is being thought of meanwhile is waited for, and carried over.
     state = fold([*NIGHT[:9], *first[:4], asked, *first[4:]])
-    assert state.asking is None
+    assert state.activity is Activity.WAITING_FOR_AGENT
 
 
 def test_a_gap_is_counted_between_clocks_of_one_lab() -> None:

@@ -9,14 +9,18 @@ from autoresearch_tui.control.messages import (
     Approve,
     Kill,
     Pause,
+    Promote,
     Reject,
     Reply,
     Resume,
+    Skip,
     Steer,
     Stop,
+    Undo,
 )
 from autoresearch_tui.record import events
-from autoresearch_tui.record.journal import Journal
+from autoresearch_tui.record.fold import fold
+from autoresearch_tui.record.journal import Journal, JournalReader
 from autoresearch_tui.tui.screens import approval
 from autoresearch_tui.tui.screens.approval import ApprovalScreen
 from autoresearch_tui.tui.screens.cockpit import CockpitScreen
@@ -49,6 +53,30 @@ async def test_pause(tmp_path: Path) -> None:
 async def test_the_same_key_resumes(tmp_path: Path) -> None:
     commands, _ = await sent(tmp_path, Ending.PAUSED, "p")
     assert [type(command) for command in commands] == [Resume]
+
+
+async def test_pause_now(tmp_path: Path) -> None:
+    commands, _ = await sent(tmp_path, Ending.TRAINING, "P")
+    assert [isinstance(command, Pause) and command.now for command in commands] == [True]
+
+
+async def test_skip_takes_a_reason(tmp_path: Path) -> None:
+    commands, _ = await sent(tmp_path, Ending.TRAINING, "n", *"dull", "enter")
+    (command,) = commands
+    assert isinstance(command, Skip)
+    assert (command.experiment, command.reason) == (NUMBER, "dull")
+
+
+@pytest.mark.parametrize(("keys", "does"), [(["y"], True), (["escape"], False)])
+async def test_undo_and_promote_ask_first_and_name_the_keep(
+    tmp_path: Path, keys: list[str], does: bool
+) -> None:
+    made = make_night(tmp_path / "seen", Ending.TRAINING, NUMBER)
+    best = fold(JournalReader(made.session.journal).read()).best
+    assert best is not None
+    commands, _ = await sent(tmp_path / "night", Ending.TRAINING, "u", *keys, "w", *keys)
+    told = [(type(c), c.experiment) for c in commands if isinstance(c, Undo | Promote)]
+    assert told == [(Undo, best.parent), (Promote, best.number)] * does
 
 
 async def test_steer(tmp_path: Path) -> None:
@@ -114,6 +142,7 @@ async def test_every_verb_is_in_the_palette(tmp_path: Path) -> None:
     async with watching(made) as pilot:
         titles = {each.title for each in pilot.app.get_system_commands(pilot.app.screen)}
     assert {"Pause", "Steer", "Kill run", "Stop lab", "Leave", "Help", "Zoom"} <= titles
+    assert {"Pause now", "Skip", "Undo keep", "Promote"} <= titles
 
 
 class TestApproval:
@@ -170,6 +199,31 @@ class TestApproval:
             await pilot.pause()
             assert not pilot.app.is_running or pilot.app.return_code == 0
         assert lab.commands == []
+
+    async def test_it_is_asked_anew_when_the_edit_is_carried_over(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(approval, "GRACE_S", 0.0)
+        made = make_night(tmp_path, Ending.APPROVAL, NUMBER)
+        async with ListeningLab(made) as lab, watching(made) as pilot:
+            made.session.diff(NUMBER).write_text("@@ -1 +1 @@\n-old\n+carried over\n")
+            journal = Journal(made.session.journal)
+            journal.append(
+                events.Rebased(
+                    at=made.now, experiment=NUMBER, parent=0, commit="another",
+                    lines_added=1, lines_removed=1,
+                )
+            )  # fmt: skip
+            journal.append(events.ApprovalRequested(at=made.now, experiment=NUMBER))
+            journal.close()
+            await look(pilot)
+            assert isinstance(pilot.app.screen, ApprovalScreen)
+            assert "carried over" in shown(pilot, "DiffPane")
+            await pilot.press("a")
+            await settle(pilot)
+            (command,) = lab.commands
+        assert isinstance(command, Approve)
+        assert command.commit == "another"
 
     async def test_it_goes_away_when_decided_elsewhere(self, tmp_path: Path) -> None:
         made = make_night(tmp_path, Ending.APPROVAL, NUMBER)

@@ -94,10 +94,11 @@ class ApprovalScreen(ModalScreen[Literal["approve", "reject", "later"]]):
     ]
     AUTO_FOCUS = "#diff"
 
-    def __init__(self, number: int) -> None:
-        """Ask about the experiment of this number."""
+    def __init__(self, number: int, commit: str) -> None:
+        """Ask about this version of the experiment of this number."""
         super().__init__()
         self.number = number
+        self.commit = commit
         self._shown_at = 0.0
 
     def compose(self) -> ComposeResult:

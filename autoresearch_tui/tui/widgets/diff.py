@@ -31,7 +31,8 @@ class DiffPane(Pane):
         super().__init__(digit)
         self.experiment: int | None = None
         self._headed = headed
-        self._read: tuple[int, str] | None = None
+        self._read: tuple[str, str] | None = None
+        """The commit whose change was read, and the change."""
         self._rows: dict[tuple[int, int], list[Line]] = {}
 
     def show(self, experiment: int | None) -> None:
@@ -49,8 +50,8 @@ class DiffPane(Pane):
         experiment = self.night.state.experiments.get(-1 if number is None else number)
         if number is None or experiment is None:
             return [(("No experiment yet.", "muted"),)]
-        if self._read is None or not self._read[1]:
-            self._read = (number, self.night.diff(number))
+        if self._read is None or self._read[0] != experiment.commit or not self._read[1]:
+            self._read = (experiment.commit, self.night.diff(number))
             self._rows.clear()
         size = (width, self.content_size.height)
         if size not in self._rows:

@@ -1,0 +1,57 @@
+"""An edit as the session keeps it: its commit's parent, its change, and its three files."""
+
+from dataclasses import dataclass
+
+import msgspec
+
+from autoresearch_tui.lab import notebook
+from autoresearch_tui.lab.look import new_marks
+from autoresearch_tui.record import events
+from autoresearch_tui.record.state import SessionState
+from autoresearch_tui.session import Session
+
+
+@dataclass(frozen=True)
+class Change:
+    """What an edit does to the file that it was made to."""
+
+    diff: str = ""
+    added: int = 0
+    removed: int = 0
+    marks: tuple[str, ...] = ()
+    """What in it deserves a person's eye, a sentence each."""
+
+
+def change_between(before: str, after: str) -> Change:
+    """Return the change from one version of the file to another."""
+    diff = notebook.unified_diff(before, after)
+    added, removed = notebook.changed_lines(diff)
+    return Change(diff, added, removed, tuple(str(mark) for mark in new_marks(before, after)))
+
+
+def commit_below(state: SessionState, parent: int | None) -> str | None:
+    """Return the commit that an experiment's own is stored on.
+
+    Edits of the incumbent stand on the branch's head, which is its keep or a revert to it, so that
+    the branch goes forward whichever of them is kept.
+    """
+    if parent is None:
+        return state.base_commit
+    if parent == state.incumbent and state.branch_commit is not None:
+        return state.branch_commit
+    return state.experiments[parent].commit
+
+
+def write_files(session: Session, proposed: events.Proposed, train: str, diff: str) -> None:
+    """Write an experiment's `train.py`, `change.diff` and `proposal.json`.
+
+    Raises:
+        OSError: the disk is full or gone.
+    """
+    number = proposed.experiment
+    folder = session.experiment(number)
+    folder.mkdir(parents=True, exist_ok=True)
+    session.train_file(number).write_bytes(train.encode())
+    session.diff(number).write_bytes(diff.encode())
+    told = msgspec.json.format(msgspec.json.encode(proposed))
+    (folder / "proposal.json").write_bytes(told + b"\n")
