@@ -76,6 +76,7 @@ from autoresearch_tui.lab import patience
 
 class Stubborn:
     name, model = "stubborn", None
+    computes_here = False
 
     async def propose(self, context, think):
         while True:
