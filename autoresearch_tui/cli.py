@@ -102,6 +102,7 @@ def _parser() -> argparse.ArgumentParser:
     show = command("show", _show, "print one experiment: verdict, hypothesis and diff")
     show.add_argument("experiment", type=int)
     command("sessions", _sessions, "list the repository's sessions")
+    command("init", _init, "write autoresearch.toml for a repository that trains in its own way")
     doctor = command("doctor", _doctor, "check what a night needs")
     _add_agent_flags(doctor)
     _add_sandbox_flag(doctor)
@@ -353,6 +354,14 @@ def _sessions(_arguments: argparse.Namespace) -> int:
         result = "no result yet" if best is None else f"best {best:.6f}"
         life = sessions.lab_life(session)
         print(f"{session.tag:<16} {life:<6} {state.judged_count:>5} experiments, {result}")
+    return 0
+
+
+def _init(_arguments: argparse.Namespace) -> int:
+    from autoresearch_tui.lab import layout  # noqa: PLC0415
+
+    for line in layout.init(Path.cwd()):
+        print(headless.printable(line))
     return 0
 
 

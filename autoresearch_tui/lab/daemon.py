@@ -28,12 +28,12 @@ from autoresearch_tui.control.server import ControlServer
 from autoresearch_tui.executors import sandbox
 from autoresearch_tui.executors.local import LocalExecutor
 from autoresearch_tui.executors.sandbox import SandboxError
-from autoresearch_tui.lab import stages
+from autoresearch_tui.lab import launcher, stages
 from autoresearch_tui.lab.launcher import HandOver, Launch
 from autoresearch_tui.lab.limits import Limits
 from autoresearch_tui.lab.loop import Lab
 from autoresearch_tui.lab.repository import ExperimentRepository, RepositoryError
-from autoresearch_tui.lab.seal import SealBroken, seal
+from autoresearch_tui.lab.seal import SealBroken, seal, seal_snapshot
 from autoresearch_tui.lab.telemetry import Telemetry
 from autoresearch_tui.lab.tools import Tools
 from autoresearch_tui.record import events
@@ -117,6 +117,8 @@ def make_tools(folder: Session, handed: HandOver, agent: Agent, run_lock: int) -
     """
     chosen, launch = handed.settings, handed.launch
     confining = sandbox.choose(chosen.run.sandbox)
+    root = Path(launch.repository)
+    foreign = launcher.foreign_of(folder, root, chosen, launch.budget_s, confining)
     return Tools(
         session=folder,
         settings=chosen,
@@ -127,12 +129,17 @@ def make_tools(folder: Session, handed: HandOver, agent: Agent, run_lock: int) -
             hidden=tuple(map(Path, launch.hidden)),
             sandbox=confining,
         ),
-        repository=ExperimentRepository(Path(launch.repository), folder.tag),
+        repository=ExperimentRepository(root, folder.tag, chosen.run.edit),
         executor=LocalExecutor(run_lock, confining),
         agent=agent,
         fallback=catalogue.fallback(),
         limits=Limits(chosen.limits, time.time()),
-        seal=seal(folder, Path(launch.data_folder)),
+        seal=(
+            seal(folder, Path(launch.data_folder))
+            if foreign is None
+            else seal_snapshot(folder, foreign.snapshot)
+        ),
+        foreign=foreign,
     )
 
 
@@ -184,6 +191,9 @@ def record_start(lab: Lab, tools: Tools, launch: Launch, notice: str | None) -> 
             data=launch.data,
             limits=tools.limits.described(),
             sandbox=tools.machine.sandbox.level,
+            metric=tools.settings.run.metric,
+            direction=tools.settings.run.direction,
+            edit=tools.settings.run.edit,
         )
     )
     note = tools.machine.sandbox.note

@@ -10,8 +10,7 @@ from autoresearch_tui import session as sessions
 from autoresearch_tui.agents import catalogue
 from autoresearch_tui.executors import sandbox
 from autoresearch_tui.executors.sandbox import Level, SandboxError
-from autoresearch_tui.lab import launcher
-from autoresearch_tui.lab.repository import TRAIN_FILE
+from autoresearch_tui.lab import foreign, launcher, machine
 from autoresearch_tui.session import SessionError
 from autoresearch_tui.settings import Settings
 
@@ -38,23 +37,29 @@ class Finding:
 
 def examine(repository: Path, settings: Settings, environ: Mapping[str, str]) -> list[Finding]:
     """Return the findings for a folder that holds `train.py`."""
-    findings = list(_repository(repository))
-    findings += _machine(repository, settings)
+    findings = list(_repository(repository, settings))
+    findings += (
+        _machine(repository, settings) if settings.run.command is None else _own_way(settings)
+    )
     findings += [_sandbox(settings), _agent(settings, environ), _disk(repository)]
     return findings
 
 
-def _repository(repository: Path) -> Iterator[Finding]:
+def _repository(repository: Path, settings: Settings) -> Iterator[Finding]:
     try:
         git = sessions.git_directory(repository)
         yield Finding(Grade.OK, "repository", f"experiments are kept in {git}")
     except SessionError as error:
         yield Finding(Grade.FAIL, "repository", str(error))
+    command, edited = settings.run.command, settings.run.edit
     try:
-        launcher.check_train_file(repository / TRAIN_FILE)
-        yield Finding(Grade.OK, TRAIN_FILE, "it offers build_model() and main()")
+        launcher.check_train_file(repository / edited, keeps_contract=command is None)
+        if command is not None:
+            launcher.check_command(repository, command)
+        said = "it offers build_model() and main()" if command is None else f"run by: {command}"
+        yield Finding(Grade.OK, edited, said)
     except SessionError as error:
-        yield Finding(Grade.FAIL, TRAIN_FILE, str(error))
+        yield Finding(Grade.FAIL, edited, str(error))
     program = repository / "program.md"
     if program.is_file():
         yield Finding(Grade.OK, program.name, "the agents get it as their direction")
@@ -89,6 +94,16 @@ def _machine(repository: Path, settings: Settings) -> Iterator[Finding]:
     else:
         sentence = f"{data['name']}/{data['profile']}, fingerprint {data['fingerprint']}"
         yield Finding(Grade.OK, "data", sentence)
+
+
+def _own_way(settings: Settings) -> Iterator[Finding]:
+    """Say what is known of a machine whose training runs in an environment of its own."""
+    run, found = settings.run, machine.find(settings.run.device)
+    limit_s = foreign.limit_s(run, run.budget_s or foreign.BUDGET_S)
+    sentence = f"{found.device}: {found.name}, {found.cores} cores; {limit_s:g} s a run at most"
+    yield Finding(Grade.OK, "machine", sentence)
+    sentence = f"{run.metric} is read from the output and believed: {run.direction} is better"
+    yield Finding(Grade.NOTE, "metric", sentence)
 
 
 def _sandbox(settings: Settings) -> Finding:

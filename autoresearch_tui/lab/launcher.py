@@ -15,17 +15,24 @@ import msgspec
 import psutil
 
 from autoresearch_tui import session as sessions
-from autoresearch_tui.lab.repository import TRAIN_FILE, ExperimentRepository
+from autoresearch_tui.executors.sandbox import Level, Sandbox
+from autoresearch_tui.lab import foreign, machine, snapshot
+from autoresearch_tui.lab.foreign import Foreign
+from autoresearch_tui.lab.repository import ExperimentRepository
 from autoresearch_tui.record.events import DataSet, Hardware
 from autoresearch_tui.record.fold import fold
 from autoresearch_tui.record.journal import JournalReader
 from autoresearch_tui.record.state import SessionState
 from autoresearch_tui.session import LabLife, Session, SessionError
-from autoresearch_tui.settings import Settings
+from autoresearch_tui.settings import FILE_NAME, Settings
 
 PREPARE_FILE = "prepare.py"
 BUDGET_S = {"cuda": 300.0, "mps": 20.0, "cpu": 20.0}
 CONTRACT = ("build_model", "main")
+TELL_INIT = (
+    "For a repository that trains in a way of its own, `autoresearch init` writes an "
+    "autoresearch.toml that says how."
+)
 LOG_TAIL_BYTES = 4096
 
 
@@ -92,27 +99,116 @@ def hand_over(repository: Path, session: Session, settings: Settings) -> HandOve
         RepositoryError: git holds something of that name which is not this session's.
     """
     state = fold(JournalReader(session.journal).read())
+    run = settings.run
+    if Path(run.edit).is_absolute() or ".." in Path(run.edit).parts:
+        raise SessionError(f"run.edit is {run.edit}; give a path below the folder of {FILE_NAME}.")
     if state.incumbent is None:
-        check_train_file(repository / TRAIN_FILE)
+        check_train_file(repository / run.edit, keeps_contract=run.command is None)
     if not state.session_id:
-        ExperimentRepository(repository, session.tag).check_unused()
+        ExperimentRepository(repository, session.tag, run.edit).check_unused()
         session.pristine.mkdir(parents=True, exist_ok=True)
-        _copy_prepare(repository, session)
-    description = _describe_prepared(session, settings)
-    found = _launch_of(repository, description, settings, state)
+    check_same_way(session, state, settings)
+    if run.command is not None:
+        check_command(repository, run.command)
+        # The whole of such a run is its clock, and two clocks never share a device.
+        settings = msgspec.structs.replace(
+            settings, run=msgspec.structs.replace(run, overlap="off")
+        )
+        found = _launch_of_command(repository, session, settings, state)
+    else:
+        if not state.session_id:
+            _copy_prepare(repository, session)
+        description = _describe_prepared(session, settings)
+        found = _launch_of(repository, description, settings, state)
     check_comparable(session, state, found)
     return HandOver(launch=found, settings=settings)
 
 
-def check_train_file(path: Path) -> None:
+def foreign_of(
+    session: Session, root: Path, settings: Settings, budget_s: float, sandbox: Sandbox
+) -> Foreign | None:
+    """Return how a session's repository trains by itself; none where it keeps our contract.
+
+    Raises:
+        SessionError: the command is no command, or the session's copy of the tree is lost.
+    """
+    run = settings.run
+    if run.command is None:
+        return None
+    taken = snapshot.read(session)
+    if taken is None:
+        raise SessionError(
+            f"{snapshot.tree_folder(session)} can not be read: what runs of session {session.tag} "
+            "are made from. Begin another session with: autoresearch run --new"
+        )
+    return Foreign(
+        command=foreign.words(run.command),
+        metric=run.metric,
+        direction=run.direction,
+        budget_s=budget_s,
+        limit_s=foreign.limit_s(run, budget_s),
+        snapshot=taken,
+        work_tree=snapshot.work_tree_of(root),
+        outside=tuple(snapshot.outside(root)),
+        is_offline=sandbox.level is not Level.NONE,
+    )
+
+
+def check_command(repository: Path, command: str) -> None:
+    """Raise a `SessionError` where a command's program is not there."""
+    program = foreign.words(command)[0]
+    # One with a slash is found from the folder that the command works in.
+    name = str(repository / program) if "/" in program else program
+    if shutil.which(name) is None:
+        raise SessionError(
+            f"run.command is {command!r}, and there is no program {program}. Install it, or mend "
+            f"the line in {repository / FILE_NAME}."
+        )
+    is_project = (repository / "pyproject.toml").is_file()
+    places = (repository, *repository.parents)
+    chosen = os.environ.get("UV_PROJECT_ENVIRONMENT")
+    made = chosen or any((place / ".venv").exists() for place in places)
+    if foreign.words(command)[:2] == ("uv", "run") and is_project and not made:
+        raise SessionError(
+            f"{repository} has no environment yet, and runs have no network to make one. "
+            "Make it with: uv sync"
+        )
+
+
+def check_same_way(session: Session, state: SessionState, settings: Settings) -> None:
+    """Raise a `SessionError` where a session that was begun would go on in another way."""
+    if not state.session_id or state.data is None:
+        return
+    taken, run = snapshot.read(session), settings.run
+    for what, before, now in (
+        ("command", taken.command if taken else "train.py's own contract", run.command),
+        ("edited file", state.edited_file, run.edit),
+        ("metric", state.metric, run.metric),
+        ("direction", state.direction, run.direction),
+    ):
+        if before != now and (taken or now):
+            raise SessionError(
+                f"Session {session.tag} was begun with the {what} `{before}`, and this start would "
+                f"use `{now or 'none'}`: results would not compare. Begin another session with: "
+                "autoresearch run --new"
+            )
+
+
+def check_train_file(path: Path, *, keeps_contract: bool = True) -> None:
     """Raise a `SessionError` where a file can not be a baseline."""
+    if path.suffix != ".py":
+        raise SessionError(
+            f"run.edit names {path}, and the agents edit Python files only. Name the script, or "
+            "a module of it that holds what is to be tried."
+        )
     try:
         source = path.read_bytes()
         source.decode()
         tree = ast.parse(source)
     except FileNotFoundError as error:
         raise SessionError(
-            f"There is no {path}. Run in the folder that holds the train.py to improve."
+            f"There is no {path}. Run in the folder that holds the {path.name} to improve. "
+            f"{TELL_INIT}"
         ) from error
     except (OSError, UnicodeDecodeError) as error:
         raise SessionError(f"{path} can not be read: {error}.") from error
@@ -120,6 +216,8 @@ def check_train_file(path: Path) -> None:
         raise SessionError(
             f"{path} is not valid Python, so it can not be a baseline: {error}."
         ) from error
+    if not keeps_contract:
+        return
     defined = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
     missing = [name for name in CONTRACT if name not in defined]
     if missing:
@@ -127,7 +225,7 @@ def check_train_file(path: Path) -> None:
         raise SessionError(
             f"{path} defines no {functions}. A training script offers build_model(), which "
             "returns the module that is measured, and main(), which trains it; "
-            "docs/contract.md shows both."
+            f"docs/contract.md shows both. {TELL_INIT}"
         )
 
 
@@ -219,6 +317,23 @@ def _launch_of(
         data_folder=data["folder"],
         hidden=description.get("hidden", []),
         budget_s=settings.run.budget_s or state.budget_s or BUDGET_S[device],
+    )
+
+
+def _launch_of_command(
+    repository: Path, session: Session, settings: Settings, state: SessionState
+) -> Launch:
+    """Return the same for a repository that trains by a command of its own."""
+    taken = snapshot.read(session) if state.session_id else None
+    if taken is None:
+        taken = snapshot.take(session, repository, settings.run)
+    name = snapshot.work_tree_of(repository).name
+    return Launch(
+        repository=str(repository.resolve()),
+        hardware=machine.find(settings.run.device),
+        data=DataSet(name=name, profile="tree", fingerprint=taken.fingerprint),
+        data_folder=str(snapshot.tree_folder(session)),
+        budget_s=settings.run.budget_s or state.budget_s or foreign.BUDGET_S,
     )
 
 

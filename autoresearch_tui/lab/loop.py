@@ -238,7 +238,9 @@ class Lab:
         run = self._runs.get(number)
         match experiment.phase:
             case Phase.EVALUATED:
-                self._judge(experiment, judge.judge(experiment, self.state.best))
+                self._judge(
+                    experiment, judge.judge(experiment, self.state.best, self.state.direction)
+                )
             case Phase.EVALUATING if self._evaluation is not None:
                 pass
             case Phase.EVALUATING if experiment.killed_by:
@@ -372,11 +374,11 @@ class Lab:
         started_at = self.state.lab_started_at or 0.0
         failed = [e for e in self.state.experiments.values() if (e.judged_at or 0.0) > started_at]
         if failed:
-            baseline = failed[-1]
+            baseline, edited = failed[-1], self.state.edited_file
             raise CanNotGoOn(
-                f"train.py as it stands did not give a result ({baseline.status}: "
+                f"{edited} as it stands did not give a result ({baseline.status}: "
                 f"{baseline.reason}), so there is nothing to improve on. Its output is in "
-                f"{self._session.output(baseline.number)}. Mend train.py, then go on with: "
+                f"{self._session.output(baseline.number)}. Mend {edited}, then go on with: "
                 f"autoresearch run --tag {self._session.tag}"
             )
         try:

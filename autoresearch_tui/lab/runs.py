@@ -13,12 +13,12 @@ from autoresearch_tui.executors.base import (
     Started,
     Warm,
 )
-from autoresearch_tui.lab import stages
+from autoresearch_tui.lab import foreign, stages
 from autoresearch_tui.lab.seal import SealBroken
 from autoresearch_tui.lab.standby import Spare
 from autoresearch_tui.lab.tools import CanNotGoOn, Record, Tools
 from autoresearch_tui.record import events
-from autoresearch_tui.record.events import RunOutcome
+from autoresearch_tui.record.events import RunOutcome, Standing
 from autoresearch_tui.record.journal import Journal
 from autoresearch_tui.record.state import Experiment, SessionState
 
@@ -50,8 +50,16 @@ def refuse_changed_files(tools: Tools, journal: Journal) -> None:
         )
 
 
-def record_end(tools: Tools, record: Record, experiment: Experiment, ended: Ended) -> None:
+def record_end(
+    tools: Tools,
+    record: Record,
+    experiment: Experiment,
+    ended: Ended,
+    clock_ended_at: float | None = None,
+) -> None:
     """Record how a run ended, whoever had it end.
+
+    Without `clock_ended_at` its clock ran for the time that it trained.
 
     Raises:
         OSError: it can not be recorded.
@@ -66,9 +74,9 @@ def record_end(tools: Tools, record: Record, experiment: Experiment, ended: Ende
     elif outcome is RunOutcome.CRASH and stages.free_mb(tools.session) < FREE_MB_WANTED:
         outcome, reason = RunOutcome.INTERRUPTED, f"the disk is full ({reason})"
     run = experiment.last_run
-    clock_ended_at = None
-    if run is not None and run.clock_started_at is not None and ended.trained_s:
-        clock_ended_at = run.clock_started_at + ended.trained_s
+    started_at = None if run is None else run.clock_started_at
+    if clock_ended_at is None and started_at is not None and ended.trained_s:
+        clock_ended_at = started_at + ended.trained_s
     record(
         events.RunEnded(
             at=time.time(),
@@ -154,6 +162,10 @@ class Training(_Work):
             OSError: a fact can not be recorded.
         """
         tools, train = self._tools, self._train_file()
+        if tools.foreign is not None:
+            job = tools.foreign.job(tools.session, self.number, train, self._seed)
+            await self._watch_command(await self._launch(job), tools.foreign)
+            return
         inputs = (tools.session, tools.machine, self.number, train, self._seed, tools.budget_s)
         standing_by = None if spare is None else await spare
         if standing_by is not None:
@@ -196,18 +208,38 @@ class Training(_Work):
                     if self.may_have_clock:
                         job.start_clock()
                 case ClockStarted():
-                    self._record(
-                        events.ClockStarted(
-                            at=time.time(),
-                            experiment=self.number,
-                            replicate=self._replicate,
-                            startup_s=event.startup_s,
-                        )
-                    )
+                    self._record(self._clock_started(event.startup_s))
                 case Ended():
                     if is_run:
                         record_end(self._tools, self._record, self._experiment, event)
         return is_run
+
+    async def _watch_command(self, job: RunningJob, own_way: foreign.Foreign) -> None:
+        """Record what happens to a run that keeps its own clock: all of it is training."""
+        session, number = self._tools.session, self.number
+        async for event in job.events():
+            match event:
+                case Started():
+                    self._record(self._started(event.pid))
+                    self._record(self._clock_started(startup_s=0.0))
+                case Ended():
+                    run, ended_at = self._experiment.last_run, time.time()
+                    started_at = run.clock_started_at if run else None
+                    wall_s = max(0.0, ended_at - (started_at or ended_at))
+                    if event.outcome is RunOutcome.TRAINED:
+                        foreign.keep_compiled(session, number)
+                    ended = own_way.ended(session, number, event, wall_s)
+                    record_end(self._tools, self._record, self._experiment, ended, ended_at)
+                case _:
+                    pass
+
+    def _clock_started(self, startup_s: float) -> events.ClockStarted:
+        return events.ClockStarted(
+            at=time.time(),
+            experiment=self.number,
+            replicate=self._replicate,
+            startup_s=startup_s,
+        )
 
     def _started(self, pid: int) -> events.RunStarted:
         return events.RunStarted(
@@ -233,6 +265,10 @@ class Evaluating(_Work):
         """
         tools, run = self._tools, self._experiment.last_run
         assert run is not None
+        if tools.foreign is not None:
+            said = tools.foreign.evaluation(tools.session, self.number)
+            self._evaluated(said, 0.0, Standing.REPORTED)
+            return
         if not stages.hand_over_evaluation(
             tools.session, tools.machine, self.number, self._train_file(), run.seed, run.budget_s
         ):
@@ -268,7 +304,12 @@ class Evaluating(_Work):
                     pass
         return ended
 
-    def _evaluated(self, found: stages.Evaluation, seconds: float) -> None:
+    def _evaluated(
+        self,
+        found: stages.Evaluation,
+        seconds: float,
+        standing: Standing = Standing.MEASURED,
+    ) -> None:
         run = self._experiment.last_run
         self._record(
             events.Evaluated(
@@ -278,6 +319,7 @@ class Evaluating(_Work):
                 valid=found.valid,
                 reason=found.reason,
                 val_bpb=found.val_bpb,
+                standing=standing,
                 seconds=seconds,
             )
         )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from autoresearch_tui.agents.base import Agent
 from autoresearch_tui.executors.base import Executor
 from autoresearch_tui.lab import stages
+from autoresearch_tui.lab.foreign import Foreign
 from autoresearch_tui.lab.limits import Limits
 from autoresearch_tui.lab.repository import ExperimentRepository
 from autoresearch_tui.lab.seal import NOTHING_SEALED, Seal
@@ -41,3 +42,5 @@ class Tools:
     limits: Limits
     seal: Seal = NOTHING_SEALED
     """Of what the scores depend on."""
+    foreign: Foreign | None = None
+    """How the repository trains in its own way; none where it keeps our contract."""
