@@ -340,7 +340,7 @@ def _show(arguments: argparse.Namespace) -> int:
         last = state.next_number - 1
         known = f"the experiments 0 to {last}" if last >= 0 else "no experiment yet"
         raise SessionError(f"Session {session.tag} has {known}.")
-    print(headless.printable_lines(summary.experiment(experiment)))
+    print(headless.printable_lines(summary.experiment(experiment, state.metric)))
     with contextlib.suppress(FileNotFoundError):
         diff = session.diff(experiment.number).read_text(encoding="utf-8", errors="replace")
         print("\n" + headless.printable_lines(diff))

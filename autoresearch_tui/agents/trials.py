@@ -22,13 +22,13 @@ class Trial:
     values: Mapping[str, Number]
     """Of every constant, by key."""
     loss: float | None
-    """Its `val_bpb`; none where it failed."""
+    """Its metric, turned so that less is better; none where it failed."""
     moved: frozenset[str]
     """The constants that differ from its parent's."""
     paid: bool
     """Whether it was kept."""
     change: float | None
-    """Of `val_bpb` against its parent; negative is better."""
+    """Of its metric against its parent's; negative is better, whichever way the metric goes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,8 @@ class TrialReader:
             script = self._script(context.archive, experiment.number)
             if script is None or not script.values.keys() >= set(keys):
                 continue
-            found.append(self._trial(context.archive, experiment, script, keys))
+            turn = -context.state.direction.gain(1.0)
+            found.append(self._trial(context.archive, experiment, script, keys, turn))
         return found
 
     def tried(self, context: Context, movable: Sequence[Ladder]) -> set[tuple[Number, ...]]:
@@ -73,8 +74,14 @@ class TrialReader:
         return tried
 
     def _trial(
-        self, archive: Archive, experiment: Experiment, script: _Script, keys: Sequence[str]
+        self,
+        archive: Archive,
+        experiment: Experiment,
+        script: _Script,
+        keys: Sequence[str],
+        turn: float,
     ) -> Trial:
+        """Return what an experiment taught; `turn` is -1 where more is better."""
         parent = None
         if experiment.parent is not None:
             parent = self._script(archive, experiment.parent)
@@ -82,12 +89,14 @@ class TrialReader:
             key for key in keys if parent and parent.values.get(key) != script.values[key]
         )
         measured = experiment.status in _MEASURED
+        loss = experiment.val_bpb if measured else None
+        change = experiment.change if measured else None
         return Trial(
             values=script.values,
-            loss=experiment.val_bpb if measured else None,
+            loss=None if loss is None else turn * loss,
             moved=moved,
             paid=experiment.status is Status.KEEP,
-            change=experiment.change if measured else None,
+            change=None if change is None else turn * change,
         )
 
     def _script(self, archive: Archive, number: int) -> _Script | None:

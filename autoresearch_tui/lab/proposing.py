@@ -13,7 +13,7 @@ import msgspec
 from autoresearch_tui.agents.base import Agent, Context, Proposal, ProposalError
 from autoresearch_tui.lab import notebook, stages
 from autoresearch_tui.lab.look import new_marks
-from autoresearch_tui.lab.repository import TRAIN_FILE, ExperimentRepository
+from autoresearch_tui.lab.repository import ExperimentRepository
 from autoresearch_tui.record import events
 from autoresearch_tui.record.events import KnownFact, Level
 from autoresearch_tui.record.lines import LineWriter
@@ -102,18 +102,18 @@ class Proposer:
         self._thoughts = Thoughts(session.reasoning)
 
     def baseline(self, state: SessionState, record: Record) -> None:
-        """Record the user's `train.py`, as it stands in the work tree, as an experiment.
+        """Record the user's file, as it stands in the work tree, as an experiment.
 
         Raises:
             NoProposal: it can not be read.
         """
-        path = self._repository.root / TRAIN_FILE
+        path = self._repository.root / self._repository.edited
         try:
             # Byte for byte: line ends of another system are the user's too.
             train = path.read_bytes().decode()
         except (OSError, UnicodeDecodeError) as error:
             raise NoProposal(f"{path} can not be read as the baseline: {error}.") from error
-        title = "baseline: train.py as it stands"
+        title = f"baseline: {self._repository.edited} as it stands"
         baseline = Proposal(train=train, title=title, hypothesis="")
         self._store(state, record, baseline, parent=None, agent=BASELINE_AGENT, model=None)
 
@@ -236,7 +236,7 @@ class Proposer:
         if parent is not None:
             base = state.experiments[parent].commit
             before = self._repository.train(base)
-            diff = notebook.unified_diff(before, proposal.train)
+            diff = notebook.unified_diff(before, proposal.train, self._repository.edited)
             marks = [str(mark) for mark in new_marks(before, proposal.train)]
         added, removed = notebook.changed_lines(diff)
         commit = self._repository.store(

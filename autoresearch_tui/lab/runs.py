@@ -1,5 +1,6 @@
 """One job of an experiment, its training or its evaluation: launched, watched and recorded."""
 
+import asyncio
 import time
 
 from autoresearch_tui.executors.base import (
@@ -163,7 +164,9 @@ class Training(_Work):
         """
         tools, train = self._tools, self._train_file()
         if tools.foreign is not None:
-            job = tools.foreign.job(tools.session, self.number, train, self._seed)
+            # A large tree takes its time to be copied, and the lab's heart must go on beating.
+            make = tools.foreign.job
+            job = await asyncio.to_thread(make, tools.session, self.number, train, self._seed)
             await self._watch_command(await self._launch(job), tools.foreign)
             return
         inputs = (tools.session, tools.machine, self.number, train, self._seed, tools.budget_s)

@@ -3,12 +3,13 @@
 import math
 import random
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 TIME_BUDGET = 0.1  # seconds of training
 EVAL_BYTES = 2000  # scored at the end
 CACHE = Path("~/.cache/autoresearch").expanduser()
-WORDS = "the a of model loss step learns tokens rate falls rises and but slowly".split()
+WORDS = ("the", "a", "of", "model", "loss", "step", "learns", "tokens", "rate", "falls", "slowly")
 
 
 def make_text(path: Path, words: int, seed: int) -> None:
@@ -25,7 +26,7 @@ def text(split: str) -> bytes:
 def evaluate_bpb(probability: Callable[[int, int], float]) -> float:
     """Return the bits that a model wants for a byte, given the byte before it."""
     data = text("val")[:EVAL_BYTES]
-    nats = -sum(math.log(probability(before, byte)) for before, byte in zip(data, data[1:]))
+    nats = -sum(math.log(probability(before, byte)) for before, byte in pairwise(data))
     return nats / math.log(2) / (len(data) - 1)
 
 

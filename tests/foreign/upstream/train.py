@@ -1,6 +1,7 @@
-"""Counts which byte follows which, for a fixed time. This is the file to change: `uv run train.py`."""
+"""Counts which byte follows which, for a fixed time: `uv run train.py`. The file to change."""
 
 import time
+from itertools import pairwise
 
 from prepare import TIME_BUDGET, evaluate_bpb, text
 
@@ -19,7 +20,7 @@ step, tokens, at, t_loop = 0, 0, 0, time.time()
 while time.time() - t_loop < TIME_BUDGET:
     batch = data[at : at + BATCH_BYTES]
     at = (at + BATCH_BYTES) % (len(data) - BATCH_BYTES)
-    for before, byte in zip(batch, batch[1:]):
+    for before, byte in pairwise(batch):
         singles[byte] += 1.0
         pairs[before][byte] += 1.0
     singles = [FORGETTING * count for count in singles]
@@ -38,6 +39,7 @@ totals, total = [sum(row) for row in pairs], sum(singles)
 
 
 def probability(before: int, byte: int) -> float:
+    """Return how likely a byte is after another one."""
     pair = pairs[before][byte] / totals[before]
     return PAIR_SHARE * pair + (1 - PAIR_SHARE) * singles[byte] / total
 
