@@ -28,7 +28,7 @@ from autoresearch_tui.control.server import ControlServer
 from autoresearch_tui.executors import sandbox
 from autoresearch_tui.executors.local import LocalExecutor
 from autoresearch_tui.executors.sandbox import SandboxError
-from autoresearch_tui.lab import launcher, stages
+from autoresearch_tui.lab import foreign, stages
 from autoresearch_tui.lab.launcher import HandOver, Launch
 from autoresearch_tui.lab.limits import Limits
 from autoresearch_tui.lab.loop import Lab
@@ -118,7 +118,7 @@ def make_tools(folder: Session, handed: HandOver, agent: Agent, run_lock: int) -
     chosen, launch = handed.settings, handed.launch
     confining = sandbox.choose(chosen.run.sandbox)
     root = Path(launch.repository)
-    foreign = launcher.foreign_of(folder, root, chosen, launch.budget_s, confining)
+    own_way = foreign.way_of(folder, root, chosen, launch.budget_s, confining)
     return Tools(
         session=folder,
         settings=chosen,
@@ -136,10 +136,10 @@ def make_tools(folder: Session, handed: HandOver, agent: Agent, run_lock: int) -
         limits=Limits(chosen.limits, time.time()),
         seal=(
             seal(folder, Path(launch.data_folder))
-            if foreign is None
-            else seal_snapshot(folder, foreign.snapshot)
+            if own_way is None
+            else seal_snapshot(folder, own_way.snapshot)
         ),
-        foreign=foreign,
+        foreign=own_way,
     )
 
 

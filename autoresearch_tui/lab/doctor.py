@@ -55,7 +55,7 @@ def _repository(repository: Path, settings: Settings) -> Iterator[Finding]:
     try:
         launcher.check_train_file(repository / edited, keeps_contract=command is None)
         if command is not None:
-            launcher.check_command(repository, command)
+            foreign.check_command(repository, command)
         said = "it offers build_model() and main()" if command is None else f"run by: {command}"
         yield Finding(Grade.OK, edited, said)
     except SessionError as error:

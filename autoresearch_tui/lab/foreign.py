@@ -10,6 +10,7 @@ the end of the whole process tree.
 
 import os
 import shlex
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,12 +18,13 @@ import msgspec
 
 from autoresearch_tui.executors.base import Confinement, Ended, Job
 from autoresearch_tui.executors.local import child_environment
+from autoresearch_tui.executors.sandbox import Level, Sandbox
 from autoresearch_tui.lab import compile_cache, reported, snapshot, stages
 from autoresearch_tui.lab.reported import Reported
 from autoresearch_tui.lab.snapshot import Snapshot
 from autoresearch_tui.record.events import Direction, RunOutcome
 from autoresearch_tui.session import Session, SessionError, runtime_folder
-from autoresearch_tui.settings import RunSettings
+from autoresearch_tui.settings import FILE_NAME, RunSettings, Settings
 
 BUDGET_S = 300.0
 """What upstream trains for, where nobody says otherwise."""
@@ -60,6 +62,26 @@ def words(command: str) -> tuple[str, ...]:
     if not found:
         raise SessionError("run.command is empty; give one such as: uv run train.py")
     return found
+
+
+def check_command(repository: Path, command: str) -> None:
+    """Raise a `SessionError` where a command's program is not there."""
+    program = words(command)[0]
+    # One with a slash is found from the folder that the command works in.
+    name = str(repository / program) if "/" in program else program
+    if shutil.which(name) is None:
+        raise SessionError(
+            f"run.command is {command!r}, and there is no program {program}. Install it, or mend "
+            f"the line in {repository / FILE_NAME}."
+        )
+    is_project = (repository / "pyproject.toml").is_file()
+    places = (repository, *repository.parents)
+    chosen = os.environ.get("UV_PROJECT_ENVIRONMENT")
+    made = chosen or any((place / ".venv").exists() for place in places)
+    if words(command)[:2] == ("uv", "run") and is_project and not made:
+        raise SessionError(
+            f"{repository} has no environment yet, and runs take it as it is. Make it with: uv sync"
+        )
 
 
 @dataclass(frozen=True)
@@ -181,6 +203,36 @@ class Foreign:
         except OSError:
             return Reported()
         return reported.read(text, self.metric)
+
+
+def way_of(
+    session: Session, root: Path, settings: Settings, budget_s: float, sandbox: Sandbox
+) -> Foreign | None:
+    """Return how a session's repository trains by itself; none where it keeps our contract.
+
+    Raises:
+        SessionError: the command is no command, or the session's copy of the tree is lost.
+    """
+    run = settings.run
+    if run.command is None:
+        return None
+    taken = snapshot.read(session)
+    if taken is None:
+        raise SessionError(
+            f"{snapshot.tree_folder(session)} can not be read: what runs of session {session.tag} "
+            "are made from. Begin another session with: autoresearch run --new"
+        )
+    return Foreign(
+        command=words(run.command),
+        metric=run.metric,
+        direction=run.direction,
+        budget_s=budget_s,
+        limit_s=limit_s(run, budget_s),
+        snapshot=taken,
+        work_tree=snapshot.work_tree_of(root),
+        outside=tuple(snapshot.outside(root)),
+        is_offline=sandbox.level is not Level.NONE,
+    )
 
 
 def keep_compiled(session: Session, number: int) -> None:

@@ -15,9 +15,7 @@ import msgspec
 import psutil
 
 from autoresearch_tui import session as sessions
-from autoresearch_tui.executors.sandbox import Level, Sandbox
 from autoresearch_tui.lab import foreign, machine, snapshot
-from autoresearch_tui.lab.foreign import Foreign
 from autoresearch_tui.lab.repository import ExperimentRepository
 from autoresearch_tui.record.events import DataSet, Hardware
 from autoresearch_tui.record.fold import fold
@@ -109,7 +107,7 @@ def hand_over(repository: Path, session: Session, settings: Settings) -> HandOve
         session.pristine.mkdir(parents=True, exist_ok=True)
     check_same_way(session, state, settings)
     if run.command is not None:
-        check_command(repository, run.command)
+        foreign.check_command(repository, run.command)
         # The whole of such a run is its clock, and two clocks never share a device.
         settings = msgspec.structs.replace(
             settings, run=msgspec.structs.replace(run, overlap="off")
@@ -122,57 +120,6 @@ def hand_over(repository: Path, session: Session, settings: Settings) -> HandOve
         found = _launch_of(repository, description, settings, state)
     check_comparable(session, state, found)
     return HandOver(launch=found, settings=settings)
-
-
-def foreign_of(
-    session: Session, root: Path, settings: Settings, budget_s: float, sandbox: Sandbox
-) -> Foreign | None:
-    """Return how a session's repository trains by itself; none where it keeps our contract.
-
-    Raises:
-        SessionError: the command is no command, or the session's copy of the tree is lost.
-    """
-    run = settings.run
-    if run.command is None:
-        return None
-    taken = snapshot.read(session)
-    if taken is None:
-        raise SessionError(
-            f"{snapshot.tree_folder(session)} can not be read: what runs of session {session.tag} "
-            "are made from. Begin another session with: autoresearch run --new"
-        )
-    return Foreign(
-        command=foreign.words(run.command),
-        metric=run.metric,
-        direction=run.direction,
-        budget_s=budget_s,
-        limit_s=foreign.limit_s(run, budget_s),
-        snapshot=taken,
-        work_tree=snapshot.work_tree_of(root),
-        outside=tuple(snapshot.outside(root)),
-        is_offline=sandbox.level is not Level.NONE,
-    )
-
-
-def check_command(repository: Path, command: str) -> None:
-    """Raise a `SessionError` where a command's program is not there."""
-    program = foreign.words(command)[0]
-    # One with a slash is found from the folder that the command works in.
-    name = str(repository / program) if "/" in program else program
-    if shutil.which(name) is None:
-        raise SessionError(
-            f"run.command is {command!r}, and there is no program {program}. Install it, or mend "
-            f"the line in {repository / FILE_NAME}."
-        )
-    is_project = (repository / "pyproject.toml").is_file()
-    places = (repository, *repository.parents)
-    chosen = os.environ.get("UV_PROJECT_ENVIRONMENT")
-    made = chosen or any((place / ".venv").exists() for place in places)
-    if foreign.words(command)[:2] == ("uv", "run") and is_project and not made:
-        raise SessionError(
-            f"{repository} has no environment yet, and runs have no network to make one. "
-            "Make it with: uv sync"
-        )
 
 
 def check_same_way(session: Session, state: SessionState, settings: Settings) -> None:
