@@ -16,10 +16,11 @@ import psutil
 
 from autoresearch_tui import session as sessions
 from autoresearch_tui.lab import foreign, machine, snapshot
-from autoresearch_tui.lab.repository import ExperimentRepository
-from autoresearch_tui.record.events import DataSet, Hardware
+from autoresearch_tui.lab.repository import TRAIN_FILE, ExperimentRepository
+from autoresearch_tui.record.events import DataSet, Direction, Hardware
 from autoresearch_tui.record.fold import fold
 from autoresearch_tui.record.journal import JournalReader
+from autoresearch_tui.record.metric import BITS_PER_BYTE
 from autoresearch_tui.record.state import SessionState
 from autoresearch_tui.session import LabLife, Session, SessionError
 from autoresearch_tui.settings import FILE_NAME, Settings
@@ -98,6 +99,12 @@ def hand_over(repository: Path, session: Session, settings: Settings) -> HandOve
     """
     state = fold(JournalReader(session.journal).read())
     run = settings.run
+    own = (run.metric, run.direction, run.edit)
+    if run.command is None and own != (BITS_PER_BYTE, Direction.LOWER, TRAIN_FILE):
+        raise SessionError(
+            "run.metric, run.direction and run.edit go with a run.command: a train.py that keeps "
+            "docs/contract.md is measured in val_bpb."
+        )
     if Path(run.edit).is_absolute() or ".." in Path(run.edit).parts:
         raise SessionError(f"run.edit is {run.edit}; give a path below the folder of {FILE_NAME}.")
     if state.incumbent is None:

@@ -199,6 +199,7 @@ async def test_a_session_keeps_to_the_way_it_was_begun_in(
         ({"command": "  "}, "run.command is empty"),
         ({"command": "python 'train.py"}, "No closing quotation"),
         ({"edit": "../train.py"}, "below the folder"),
+        ({"command": None, "direction": Direction.HIGHER}, "go with a run.command"),
         ({"edit": "absent.py"}, "There is no "),
         ({"edit": "notes.txt"}, "Python files only"),
     ],
