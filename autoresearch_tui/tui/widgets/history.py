@@ -21,9 +21,9 @@ class HistoryPane(Pane):
     ID: ClassVar[str] = "history"
     NAME: ClassVar[str] = "History"
     HELP: ClassVar[str | None] = (
-        "val_bpb of every experiment by its number, lower is better: ● kept, ○ not kept, "
-        f"{CROSS} failed (on the axis, for it has no number), ↑ far above the rest, ★ the one to "
-        "beat. The line is the best so far, ▴ the experiment under the table's cursor."
+        "The metric of every experiment by its number (of val_bpb, lower is better): ● kept, "
+        f"○ not kept, {CROSS} failed (on the axis, for it has no number), ↑ or ↓ far worse than "
+        "the rest, ★ the one to beat. The line is the best so far, ▴ the experiment under the table's cursor."
     )
 
     def __init__(self, digit: int) -> None:
