@@ -23,7 +23,8 @@ class HistoryPane(Pane):
     HELP: ClassVar[str | None] = (
         "The metric of every experiment by its number (of val_bpb, lower is better): ● kept, "
         f"○ not kept, {CROSS} failed (on the axis, for it has no number), ↑ or ↓ far worse than "
-        "the rest, ★ the one to beat. The line is the best so far, ▴ the experiment under the table's cursor."
+        "the rest, ★ the one to beat. The line is the best so far, ▴ the experiment under the "
+        "table's cursor."
     )
 
     def __init__(self, digit: int) -> None:
