@@ -9,6 +9,7 @@ the end of the whole process tree.
 """
 
 import os
+import re
 import shlex
 import shutil
 from dataclasses import dataclass
@@ -22,7 +23,8 @@ from autoresearch_tui.executors.sandbox import Level, Sandbox
 from autoresearch_tui.lab import compile_cache, reported, snapshot, stages
 from autoresearch_tui.lab.reported import Reported
 from autoresearch_tui.lab.snapshot import Snapshot
-from autoresearch_tui.record.events import Direction, RunOutcome
+from autoresearch_tui.record.events import Direction, RunOutcome, Standing
+from autoresearch_tui.record.state import SessionState
 from autoresearch_tui.session import Session, SessionError, runtime_folder
 from autoresearch_tui.settings import FILE_NAME, RunSettings, Settings
 
@@ -233,6 +235,17 @@ def way_of(
         outside=tuple(snapshot.outside(root)),
         is_offline=sandbox.level is not Level.NONE,
     )
+
+
+def marks(diff: str, state: SessionState) -> list[str]:
+    """Return what of an edit a person should look at where a script tells its own result."""
+    if state.best is None or state.best.standing is not Standing.REPORTED:
+        return []
+    changed = [line for line in diff.splitlines() if re.match(r"[+-](?![+-]{2} )", line)]
+    names = re.compile(rf"\b{re.escape(state.metric)}\b")
+    if not any(map(names.search, changed)):
+        return []
+    return [f"It changes lines with `{state.metric}`, and its result is read from what they print."]
 
 
 def keep_compiled(session: Session, number: int) -> None:

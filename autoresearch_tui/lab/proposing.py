@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from autoresearch_tui.agents.base import Agent, Context, Proposal, ProposalError
-from autoresearch_tui.lab import notebook, stages
+from autoresearch_tui.lab import foreign, notebook, stages
 from autoresearch_tui.lab.look import new_marks
 from autoresearch_tui.lab.repository import ExperimentRepository
 from autoresearch_tui.record import events
@@ -238,6 +238,7 @@ class Proposer:
             before = self._repository.train(base)
             diff = notebook.unified_diff(before, proposal.train, self._repository.edited)
             marks = [str(mark) for mark in new_marks(before, proposal.train)]
+            marks += foreign.marks(diff, state)
         added, removed = notebook.changed_lines(diff)
         commit = self._repository.store(
             proposal.train,

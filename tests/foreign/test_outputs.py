@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from autoresearch_tui.lab import doctor
 from autoresearch_tui.lab.repository import ExperimentRepository
 from autoresearch_tui.lab.seal import SealBroken
 from autoresearch_tui.record.events import Direction, RunOutcome, Standing, Status
 from autoresearch_tui.session import SessionError
+from autoresearch_tui.settings import Settings
 from tests.foreign.workbench import begin, lab, run_settings
 from tests.workshop import ScriptedAgent, Workshop
 
@@ -83,6 +85,8 @@ async def test_more_is_better_where_the_settings_say_so(tmp_path: Path) -> None:
         pytest.approx(-0.1),
         0.25,
     ]
+    # Who changes the line that the result is read from is looked at.
+    assert any("with `accuracy`" in mark for mark in state.experiments[1].marks)
     trailers = repository.git("log", "-1", "--format=%(trailers)", "autoresearch/test")
     assert "Accuracy: 0.750000 reported" in trailers
     assert repository.git("log", "-1", "--format=%s", "autoresearch/test").endswith(
@@ -209,6 +213,15 @@ def test_settings_that_can_not_work_are_refused_in_a_sentence(
 ) -> None:
     with pytest.raises(SessionError, match=sentence):
         lab(workshop(tmp_path), ScriptedAgent(), run_settings(**changed), 1)
+
+
+def test_doctor_examines_a_repositorys_own_way(tmp_path: Path) -> None:
+    root = workshop(tmp_path).root
+    well = doctor.examine(root, Settings(run=run_settings()), {})
+    assert {finding.subject for finding in well} >= {"train.py", "machine", "metric"}
+    assert all(finding.grade is not doctor.Grade.FAIL for finding in well)
+    ill = doctor.examine(root, Settings(run=run_settings(command="no-such-program")), {})
+    assert any("no-such-program" in finding.sentence for finding in ill)
 
 
 def test_two_harnesses_have_two_fingerprints(tmp_path: Path) -> None:
