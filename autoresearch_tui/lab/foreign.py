@@ -60,7 +60,7 @@ def words(command: str) -> tuple[str, ...]:
     try:
         found = tuple(shlex.split(command))
     except ValueError as error:
-        raise SessionError(f"run.command is {command!r}, which has an {error}.") from error
+        raise SessionError(f"run.command is {command!r}, which is no command: {error}.") from error
     if not found:
         raise SessionError("run.command is empty; give one such as: uv run train.py")
     return found
