@@ -123,6 +123,7 @@ def _parser() -> argparse.ArgumentParser:
     free.add_argument("--dry-run", action="store_true", help="show it alone, as without --yes")
     command("notify", _notify, "send a message to all that [notify] names, to see that it works")
     command("sessions", _sessions, "list the repository's sessions")
+    command("init", _init, "write autoresearch.toml for a repository that trains in its own way")
     doctor = command("doctor", _doctor, "check what a night needs")
     doctor.add_argument("--offline", action="store_true", help="ask no server")
     _add_agent_flags(doctor)
@@ -377,7 +378,7 @@ def _promote_without_lab(session: Session, command: messages.Promote) -> int:
     lock = sessions.SessionLock(session)
     try:
         state = fold(JournalReader(session.journal).read())
-        repository = ExperimentRepository(Path(state.repository), session.tag)
+        repository = ExperimentRepository(Path(state.repository), session.tag, state.edited_file)
         journal = Journal(session.journal)
         reply = hand.promote(state, command, journal.append, repository)
         journal.close()
@@ -442,7 +443,7 @@ def _show(arguments: argparse.Namespace) -> int:
         last = state.next_number - 1
         known = f"the experiments 0 to {last}" if last >= 0 else "no experiment yet"
         raise SessionError(f"Session {session.tag} has {known}.")
-    print(headless.printable_lines(summary.experiment(experiment)))
+    print(headless.printable_lines(summary.experiment(experiment, state.metric)))
     with contextlib.suppress(FileNotFoundError):
         diff = session.diff(experiment.number).read_text(encoding="utf-8", errors="replace")
         print("\n" + headless.printable_lines(diff))
@@ -507,6 +508,14 @@ def _sessions(_arguments: argparse.Namespace) -> int:
         result = "no result yet" if best is None else f"best {best:.6f}"
         life = sessions.lab_life(session)
         print(f"{session.tag:<16} {life:<6} {state.judged_count:>5} experiments, {result}")
+    return 0
+
+
+def _init(_arguments: argparse.Namespace) -> int:
+    from autoresearch_tui.lab import layout  # noqa: PLC0415
+
+    for line in layout.init(Path.cwd()):
+        print(headless.printable(line))
     return 0
 
 

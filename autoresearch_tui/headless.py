@@ -7,10 +7,11 @@ from typing import TextIO
 
 from autoresearch_tui import session as sessions
 from autoresearch_tui.record import events
-from autoresearch_tui.record.events import AnyFact, RunOutcome
+from autoresearch_tui.record.events import AnyFact, RunOutcome, Standing
 from autoresearch_tui.record.fold import apply
 from autoresearch_tui.record.journal import JournalReader
 from autoresearch_tui.record.lines import LineTail
+from autoresearch_tui.record.metric import BITS_PER_BYTE, change_words
 from autoresearch_tui.record.state import SessionState
 from autoresearch_tui.session import LabLife, Session
 
@@ -95,6 +96,8 @@ def lines(state: SessionState, fact: AnyFact) -> Iterator[str]:
                 f"{fact.budget_s:g} s an experiment on {machine.device} ({machine.name}), "
                 f"data {fact.data.name}/{fact.data.profile}"
             )
+            if fact.metric != BITS_PER_BYTE:
+                yield f"the metric is {fact.metric}: {fact.direction} is better"
         case events.LabStopped():
             yield f"lab stopped: {fact.reason}"
         case events.ProposalStarted():
@@ -128,8 +131,12 @@ def lines(state: SessionState, fact: AnyFact) -> Iterator[str]:
                 f"{fact.tokens} tokens, {fact.peak_memory_mb} MiB"
             )
         case events.Judged():
-            change = "" if fact.change is None else f" ({1000 * fact.change:+.1f} mbpb)"
-            yield f"#{fact.experiment:<4}{fact.status.upper()}{change}: {fact.reason}"
+            words = "" if fact.change is None else change_words(fact.change, state.metric)
+            change = f" ({words})" if words else ""
+            judged = state.experiments.get(fact.experiment)
+            reported = judged is not None and judged.standing is Standing.REPORTED
+            standing = " (reported)" if reported and fact.val_bpb is not None else ""
+            yield f"#{fact.experiment:<4}{fact.status.upper()}{change}: {fact.reason}{standing}"
         case events.AgentChanged():
             yield f"agent is now {_agent(fact.agent, fact.model)}: {fact.reason}"
         case events.Paused():

@@ -283,7 +283,7 @@ class _Conversation:
         raise _FailedError(f"{self._model} submitted nothing within {self._limits.turns} turns.")
 
     def _begin(self, context: Context) -> None:
-        self._system = [{"type": "text", "text": prompt.system(context.program)}]
+        self._system = [{"type": "text", "text": prompt.system(context.program, context.state)}]
         file: TextBlockParam = {"type": "text", "text": prompt.file_block(context)}
         if not self._agent.is_local:
             self._system[0]["cache_control"] = {"type": "ephemeral"}

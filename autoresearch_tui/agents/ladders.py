@@ -21,7 +21,8 @@ _LEAST_STEP = 1.12
 """The factor below which two rungs are too close for one run to tell apart."""
 
 _NOT_TUNED = re.compile(
-    r"(?:^|_)(?:SEEDS?|LOG|PRINT|EVAL|PEAK|FLOPS|BUDGET|VERSION|PORT|THREADS|WORKERS)(?:_|$)"
+    r"(?:^|_)(?:SEEDS?|LOG|PRINT|EVAL|VAL|PEAK|FLOPS|BUDGET|SECONDS|VERSION|PORT|THREADS|WORKERS)"
+    r"(?:_|$)"
 )
 _RANGE = re.compile(r"(-?\d[\d_.e+-]*) to (-?\d[\d_.e+-]*)")
 _FRACTIONS = (0.0, 0.01, 0.02, *(round(0.05 * k, 2) for k in range(1, 21)))

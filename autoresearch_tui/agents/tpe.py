@@ -17,7 +17,7 @@ from autoresearch_tui.agents.base import Context, Proposal, ProposalError, Think
 from autoresearch_tui.agents.constants import Constant, Number
 from autoresearch_tui.agents.ladders import Ladder
 from autoresearch_tui.agents.trials import Trial, TrialReader
-from autoresearch_tui.record.events import Usage
+from autoresearch_tui.record.events import Direction, Usage
 from autoresearch_tui.record.samples import ThoughtKind
 
 LEAST_CHANGES = 8
@@ -91,12 +91,13 @@ class TpeAgent:
             )
         of = {ladder.constant.key: ladder.constant for ladder in movable}
         moves = [_Move(of[key], value) for key, value in move.items()]
-        reasons = [f"{one}: {_reason(one, trials)}" for one in moves]
+        direction = context.state.direction
+        reasons = [f"{one}: {_reason(one, trials, direction)}" for one in moves]
         proposal = Proposal(
             train=constants.rewrite(context.train, move),
             title=", ".join(map(str, moves)),
             hypothesis=" ".join(reasons),
-            expected_change=_expected_change(trials),
+            expected_change=_expected_change(trials, direction),
             usage=Usage(seconds=time.monotonic() - started),
         )
         return proposal, [*thoughts, _overview(movable, trials), *reasons]
@@ -168,7 +169,7 @@ def _overview(movable: Sequence[Ladder], trials: Sequence[Trial]) -> str:
     )
 
 
-def _reason(move: _Move, trials: Sequence[Trial]) -> str:
+def _reason(move: _Move, trials: Sequence[Trial], direction: Direction) -> str:
     """Return in words what past experiments say of a constant."""
     key, meaning = move.constant.key, move.constant.meaning
     about = f" ({meaning})" if meaning else ""
@@ -181,15 +182,21 @@ def _reason(move: _Move, trials: Sequence[Trial]) -> str:
     measured = [(trial.change, trial.values[key]) for trial in past if trial.change is not None]
     if measured:
         change, value = min(measured)
-        text += f"; best when it went to {constants.format_number(value)} ({change:+.4f})"
+        best = constants.format_number(value)
+        text += f"; best when it went to {best} ({_turned(change, direction):+.4f})"
     if failed := sorted({trial.values[key] for trial in past if trial.loss is None}):
         text += f"; failed at {', '.join(map(constants.format_number, failed[:5]))}"
     return f"{text}{about}."
 
 
-def _expected_change(trials: Sequence[Trial]) -> float | None:
+def _turned(change: float, direction: Direction) -> float:
+    """Return the metric's own change, of one that is better when negative."""
+    return direction.gain(-change)
+
+
+def _expected_change(trials: Sequence[Trial], direction: Direction) -> float | None:
     """Return what such moves brought of late: mostly, a little worse."""
     changes = [trial.change for trial in trials if trial.moved and trial.change is not None]
     if len(changes) < LEAST_CHANGES:
         return None
-    return round(statistics.median(changes[-CHANGES_KEPT:]), 6)
+    return round(_turned(statistics.median(changes[-CHANGES_KEPT:]), direction), 6)

@@ -25,13 +25,13 @@ class Trial:
     values: Mapping[str, Number]
     """Of every constant, by key."""
     loss: float | None
-    """Its `val_bpb`; none where it failed."""
+    """Its metric, turned so that less is better; none where it failed."""
     moved: frozenset[str]
     """The constants that differ from its parent's."""
     paid: bool
     """Whether it was kept."""
     change: float | None
-    """Of `val_bpb` against its parent; negative is better."""
+    """Of its metric against its parent's; negative is better, whichever way the metric goes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,8 @@ class TrialReader:
                 -1 if experiment.parent is None else experiment.parent
             )
             before = None if parent is None else self._script(context.archive, parent)
-            found.append(_trial(experiment, script, before, keys))
+            turn = -context.state.direction.gain(1.0)
+            found.append(_trial(experiment, script, before, keys, turn))
         return found
 
     def tried(self, context: Context, movable: Sequence[Ladder]) -> set[tuple[Number, ...]]:
@@ -88,18 +89,25 @@ class TrialReader:
 
 
 def _trial(
-    experiment: Experiment, script: _Script, parent: _Script | None, keys: Sequence[str]
+    experiment: Experiment,
+    script: _Script,
+    parent: _Script | None,
+    keys: Sequence[str],
+    turn: float,
 ) -> Trial:
+    """Return what an experiment taught; `turn` is -1 where more is better."""
     moved = frozenset(
         key for key in keys if parent and parent.values.get(key) != script.values[key]
     )
     measured = experiment.status in _MEASURED
+    loss = experiment.val_bpb if measured else None
+    change = experiment.change if measured else None
     return Trial(
         values=script.values,
-        loss=experiment.val_bpb if measured else None,
+        loss=None if loss is None else turn * loss,
         moved=moved,
         paid=experiment.status is Status.KEEP,
-        change=experiment.change if measured else None,
+        change=None if change is None else turn * change,
     )
 
 

@@ -28,14 +28,14 @@ from autoresearch_tui.control.server import ControlServer
 from autoresearch_tui.executors import sandbox, sweep
 from autoresearch_tui.executors.local import LocalExecutor
 from autoresearch_tui.executors.sandbox import SandboxError
-from autoresearch_tui.lab import clock, stages
+from autoresearch_tui.lab import clock, foreign, stages
 from autoresearch_tui.lab.launcher import HandOver, Launch
 from autoresearch_tui.lab.limits import Limits
 from autoresearch_tui.lab.loop import Lab
 from autoresearch_tui.lab.notify import Notifier
 from autoresearch_tui.lab.prices import Prices
 from autoresearch_tui.lab.repository import ExperimentRepository, RepositoryError
-from autoresearch_tui.lab.seal import SealBroken, seal
+from autoresearch_tui.lab.seal import SealBroken, seal, seal_snapshot
 from autoresearch_tui.lab.telemetry import Telemetry
 from autoresearch_tui.lab.tools import Hear, Tools, hear_nothing
 from autoresearch_tui.record import events
@@ -138,6 +138,8 @@ def make_tools(
     """
     chosen, launch = handed.settings, handed.launch
     confining = sandbox.choose(chosen.run.sandbox)
+    root = Path(launch.repository)
+    own_way = foreign.way_of(folder, root, chosen, launch.budget_s, confining)
     return Tools(
         session=folder,
         settings=chosen,
@@ -148,14 +150,19 @@ def make_tools(
             hidden=tuple(map(Path, launch.hidden)),
             sandbox=confining,
         ),
-        repository=ExperimentRepository(Path(launch.repository), folder.tag),
+        repository=ExperimentRepository(root, folder.tag, chosen.run.edit),
         executor=LocalExecutor(run_lock, confining),
         agent=agent,
         fallback=catalogue.fallback(),
         limits=Limits(chosen.limits, time.time()),
-        seal=seal(folder, Path(launch.data_folder)),
+        seal=(
+            seal(folder, Path(launch.data_folder))
+            if own_way is None
+            else seal_snapshot(folder, own_way.snapshot)
+        ),
         prices=Prices(chosen.prices, local=chosen.agent.base_url is not None),
         hear=hear,
+        foreign=own_way,
     )
 
 
@@ -229,6 +236,9 @@ def record_start(lab: Lab, tools: Tools, launch: Launch, notice: str | None) -> 
             limits=tools.limits.described(),
             sandbox=tools.machine.sandbox.level,
             last_beat_at=session.last_beat_at(tools.session),
+            metric=tools.settings.run.metric,
+            direction=tools.settings.run.direction,
+            edit=tools.settings.run.edit,
         )
     )
     if set_back_s > CLOCK_SET_BACK_S:

@@ -10,9 +10,9 @@ from autoresearch_tui.agents import catalogue
 from autoresearch_tui.agents.base import ProposalError, Reachable
 from autoresearch_tui.executors import sandbox
 from autoresearch_tui.executors.sandbox import Level, SandboxError
-from autoresearch_tui.lab import gpus, host, launcher
+from autoresearch_tui.lab import foreign, gpus, host, launcher, machine
 from autoresearch_tui.lab.findings import Finding, Grade
-from autoresearch_tui.lab.repository import TRAIN_FILE, ExperimentRepository, RepositoryError
+from autoresearch_tui.lab.repository import ExperimentRepository, RepositoryError
 from autoresearch_tui.session import SessionError
 from autoresearch_tui.settings import Settings
 
@@ -24,14 +24,16 @@ def examine(
 
     Every probe has a limit of time, and none of them raises.
     """
-    findings = list(_repository(repository))
-    findings += _machine(repository, settings)
+    findings = list(_repository(repository, settings))
+    findings += (
+        _machine(repository, settings) if settings.run.command is None else _own_way(settings)
+    )
     findings += [_sandbox(settings), *agent(settings, environ, offline=offline)]
     findings += host.examine(repository)
     return findings
 
 
-def _repository(repository: Path) -> Iterator[Finding]:
+def _repository(repository: Path, settings: Settings) -> Iterator[Finding]:
     try:
         git = sessions.git_directory(repository)
         fresh = next(sessions.fresh_tags(time.localtime()))
@@ -39,11 +41,15 @@ def _repository(repository: Path) -> Iterator[Finding]:
         yield Finding(Grade.OK, "repository", f"experiments are kept in {git}")
     except (SessionError, RepositoryError) as error:
         yield Finding(Grade.FAIL, "repository", str(error))
+    command, edited = settings.run.command, settings.run.edit
     try:
-        launcher.check_train_file(repository / TRAIN_FILE)
-        yield Finding(Grade.OK, TRAIN_FILE, "it offers build_model() and main()")
+        launcher.check_train_file(repository / edited, keeps_contract=command is None)
+        if command is not None:
+            foreign.check_command(repository, command)
+        said = "it offers build_model() and main()" if command is None else f"run by: {command}"
+        yield Finding(Grade.OK, edited, said)
     except SessionError as error:
-        yield Finding(Grade.FAIL, TRAIN_FILE, str(error))
+        yield Finding(Grade.FAIL, edited, str(error))
     program = repository / "program.md"
     if program.is_file():
         yield Finding(Grade.OK, program.name, "the agents get it as their direction")
@@ -91,6 +97,16 @@ def _gpus(device: str, best: str) -> Iterator[Finding]:
             yield Finding(Grade.FAIL, "gpu", sentence)
         return
     yield from gpus.examine(seen, torch_sees=best == "cuda")
+
+
+def _own_way(settings: Settings) -> Iterator[Finding]:
+    """Say what is known of a machine whose training runs in an environment of its own."""
+    run, found = settings.run, machine.find(settings.run.device)
+    limit_s = foreign.limit_s(run, run.budget_s or foreign.BUDGET_S)
+    sentence = f"{found.device}: {found.name}, {found.cores} cores; {limit_s:g} s a run at most"
+    yield Finding(Grade.OK, "machine", sentence)
+    sentence = f"{run.metric} is read from the output and believed: {run.direction} is better"
+    yield Finding(Grade.NOTE, "metric", sentence)
 
 
 def _sandbox(settings: Settings) -> Finding:

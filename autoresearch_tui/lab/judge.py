@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from autoresearch_tui.record.events import RunOutcome, Status
+from autoresearch_tui.record.events import Direction, RunOutcome, Status
 from autoresearch_tui.record.state import Experiment
 
 STATUS_OF_OUTCOME = {
@@ -45,11 +45,15 @@ def after_undo(experiment: Experiment, verdict: Verdict) -> Verdict:
     return Verdict(Status.DISCARD, reason, verdict.val_bpb)
 
 
-def judge(experiment: Experiment, incumbent: Experiment | None) -> Verdict:
+def judge(
+    experiment: Experiment,
+    incumbent: Experiment | None,
+    direction: Direction = Direction.LOWER,
+) -> Verdict:
     """Return the verdict on an experiment that was rejected, or whose run ended.
 
-    It is kept when its `val_bpb` is finite, greater than zero and lower than the incumbent's; the
-    baseline, which has no incumbent to beat, when it is finite and greater than zero.
+    It is kept when its metric is finite and better than the incumbent's; the baseline, which has no
+    incumbent to beat, when it is finite. One that is to be lowered has to be greater than zero.
     """
     if experiment.status is Status.REJECTED:
         return Verdict(Status.REJECTED, experiment.reason)
@@ -59,12 +63,14 @@ def judge(experiment: Experiment, incumbent: Experiment | None) -> Verdict:
     val_bpb = experiment.val_bpb
     if not experiment.valid:
         return Verdict(Status.INVALID, experiment.reason or "the evaluator gave no reason")
-    if val_bpb is None or not math.isfinite(val_bpb) or val_bpb <= 0:
-        return Verdict(Status.INVALID, f"a val_bpb of {val_bpb} is no measurement")
+    if val_bpb is None or not math.isfinite(val_bpb):
+        return Verdict(Status.INVALID, f"a result of {val_bpb} is no measurement")
+    if direction is Direction.LOWER and val_bpb <= 0:
+        return Verdict(Status.INVALID, f"a loss of {val_bpb} is no measurement")
     if incumbent is None or incumbent.val_bpb is None:
         return Verdict(Status.KEEP, "the baseline", val_bpb)
     change = val_bpb - incumbent.val_bpb
     compared = f"{val_bpb:.6f} against {incumbent.val_bpb:.6f} of #{incumbent.number}"
-    if change < 0:
+    if direction.gain(change) > 0:
         return Verdict(Status.KEEP, f"better: {compared}", val_bpb, change)
     return Verdict(Status.DISCARD, f"no better: {compared}", val_bpb, change)

@@ -15,17 +15,23 @@ import msgspec
 import psutil
 
 from autoresearch_tui import session as sessions
+from autoresearch_tui.lab import foreign, machine, snapshot
 from autoresearch_tui.lab.repository import TRAIN_FILE, ExperimentRepository
-from autoresearch_tui.record.events import DataSet, Hardware
+from autoresearch_tui.record.events import DataSet, Direction, Hardware
 from autoresearch_tui.record.fold import fold
 from autoresearch_tui.record.journal import JournalReader
+from autoresearch_tui.record.metric import BITS_PER_BYTE
 from autoresearch_tui.record.state import SessionState
 from autoresearch_tui.session import LabLife, Session, SessionError
-from autoresearch_tui.settings import Settings
+from autoresearch_tui.settings import FILE_NAME, Settings
 
 PREPARE_FILE = "prepare.py"
 BUDGET_S = {"cuda": 300.0, "mps": 20.0, "cpu": 20.0}
 CONTRACT = ("build_model", "main")
+TELL_INIT = (
+    "For a repository that trains in a way of its own, `autoresearch init` writes an "
+    "autoresearch.toml that says how."
+)
 LOG_TAIL_BYTES = 4096
 DESCRIBE_LIMIT_S = 120.0
 
@@ -93,27 +99,71 @@ def hand_over(repository: Path, session: Session, settings: Settings) -> HandOve
         RepositoryError: git holds something of that name which is not this session's.
     """
     state = fold(JournalReader(session.journal).read())
+    run = settings.run
+    own = (run.metric, run.direction, run.edit)
+    if run.command is None and own != (BITS_PER_BYTE, Direction.LOWER, TRAIN_FILE):
+        raise SessionError(
+            "run.metric, run.direction and run.edit go with a run.command: a train.py that keeps "
+            "docs/contract.md is measured in val_bpb."
+        )
+    if Path(run.edit).is_absolute() or ".." in Path(run.edit).parts:
+        raise SessionError(f"run.edit is {run.edit}; give a path below the folder of {FILE_NAME}.")
     if state.incumbent is None:
-        check_train_file(repository / TRAIN_FILE)
+        check_train_file(repository / run.edit, keeps_contract=run.command is None)
     if not state.session_id:
-        ExperimentRepository(repository, session.tag).check_unused()
+        ExperimentRepository(repository, session.tag, run.edit).check_unused()
         session.pristine.mkdir(parents=True, exist_ok=True)
-        _copy_prepare(repository, session)
-    description = _describe_prepared(session, settings)
-    found = _launch_of(repository, description, settings, state)
+    check_same_way(session, state, settings)
+    if run.command is not None:
+        foreign.check_command(repository, run.command)
+        # The whole of such a run is its clock, and two clocks never share a device.
+        settings = msgspec.structs.replace(
+            settings, run=msgspec.structs.replace(run, overlap="off")
+        )
+        found = _launch_of_command(repository, session, settings, state)
+    else:
+        if not state.session_id:
+            _copy_prepare(repository, session)
+        description = _describe_prepared(session, settings)
+        found = _launch_of(repository, description, settings, state)
     check_comparable(session, state, found)
     return HandOver(launch=found, settings=settings)
 
 
-def check_train_file(path: Path) -> None:
+def check_same_way(session: Session, state: SessionState, settings: Settings) -> None:
+    """Raise a `SessionError` where a session that was begun would go on in another way."""
+    if not state.session_id or state.data is None:
+        return
+    taken, run = snapshot.read(session), settings.run
+    for what, before, now in (
+        ("command", taken.command if taken else "train.py's own contract", run.command),
+        ("edited file", state.edited_file, run.edit),
+        ("metric", state.metric, run.metric),
+        ("direction", state.direction, run.direction),
+    ):
+        if before != now and (taken or now):
+            raise SessionError(
+                f"Session {session.tag} was begun with the {what} `{before}`, and this start would "
+                f"use `{now or 'none'}`: results would not compare. Begin another session with: "
+                "autoresearch run --new"
+            )
+
+
+def check_train_file(path: Path, *, keeps_contract: bool = True) -> None:
     """Raise a `SessionError` where a file can not be a baseline."""
+    if path.suffix != ".py":
+        raise SessionError(
+            f"run.edit names {path}, and the agents edit Python files only. Name the script, or "
+            "a module of it that holds what is to be tried."
+        )
     try:
         source = path.read_bytes()
         source.decode()
         tree = ast.parse(source)
     except FileNotFoundError as error:
         raise SessionError(
-            f"There is no {path}. Run in the folder that holds the train.py to improve."
+            f"There is no {path}. Run in the folder that holds the {path.name} to improve. "
+            f"{TELL_INIT}"
         ) from error
     except (OSError, UnicodeDecodeError) as error:
         raise SessionError(f"{path} can not be read: {error}.") from error
@@ -121,6 +171,8 @@ def check_train_file(path: Path) -> None:
         raise SessionError(
             f"{path} is not valid Python, so it can not be a baseline: {error}."
         ) from error
+    if not keeps_contract:
+        return
     defined = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
     missing = [name for name in CONTRACT if name not in defined]
     if missing:
@@ -128,7 +180,7 @@ def check_train_file(path: Path) -> None:
         raise SessionError(
             f"{path} defines no {functions}. A training script offers build_model(), which "
             "returns the module that is measured, and main(), which trains it; "
-            "docs/contract.md shows both."
+            f"docs/contract.md shows both. {TELL_INIT}"
         )
 
 
@@ -227,6 +279,23 @@ def _launch_of(
         data_folder=data["folder"],
         hidden=description.get("hidden", []),
         budget_s=settings.run.budget_s or state.budget_s or BUDGET_S[device],
+    )
+
+
+def _launch_of_command(
+    repository: Path, session: Session, settings: Settings, state: SessionState
+) -> Launch:
+    """Return the same for a repository that trains by a command of its own."""
+    taken = snapshot.read(session) if state.session_id else None
+    if taken is None:
+        taken = snapshot.take(session, repository, settings.run)
+    name = snapshot.work_tree_of(repository).name
+    return Launch(
+        repository=str(repository.resolve()),
+        hardware=machine.find(settings.run.device),
+        data=DataSet(name=name, profile="tree", fingerprint=taken.fingerprint),
+        data_folder=str(snapshot.tree_folder(session)),
+        budget_s=settings.run.budget_s or state.budget_s or foreign.BUDGET_S,
     )
 
 

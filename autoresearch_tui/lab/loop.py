@@ -327,7 +327,7 @@ class Lab:
                 pass
 
     def _verdict_on(self, experiment: Experiment) -> Verdict:
-        verdict = judge.judge(experiment, self.state.best)
+        verdict = judge.judge(experiment, self.state.best, self.state.direction)
         stale = self.state.is_stale(experiment)
         return judge.after_undo(experiment, verdict) if stale else verdict
 

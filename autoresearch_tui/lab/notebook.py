@@ -1,5 +1,6 @@
 """What the lab writes for people and upstream's tools: commit messages, diffs, `results.tsv`."""
 
+import re
 import textwrap
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from autoresearch_tui import __version__
 from autoresearch_tui.lab.judge import Verdict
 from autoresearch_tui.lab.repository import TRAIN_FILE
 from autoresearch_tui.record.events import Hardware, Status
+from autoresearch_tui.record.metric import change_words
 from autoresearch_tui.record.state import Experiment, Phase, SessionState
 
 MESSAGE_COLUMNS = 72
@@ -42,7 +44,8 @@ def verdict_message(state: SessionState, experiment: Experiment, verdict: Verdic
     """Return the message of an experiment's last commit, a page of a lab notebook."""
     subject = f"{experiment.number:04d} {verdict.status}: {one_line(experiment.title)}"
     if verdict.val_bpb is not None:
-        subject += f" ({verdict.val_bpb:.6f}{_milli(verdict.change)})"
+        change = "" if verdict.change is None else change_words(verdict.change, state.metric, 2)
+        subject += f" ({verdict.val_bpb:.6f}{f', {change}' if change else ''})"
     paragraphs = [subject, _wrapped(experiment.hypothesis), _wrapped(_sentence(verdict.reason))]
     trailers = "\n".join(f"{key}: {value}" for key, value in _trailers(state, experiment, verdict))
     return "\n\n".join([part for part in paragraphs if part] + [trailers]) + "\n"
@@ -59,7 +62,7 @@ def _trailers(
     ]
     trailers += [("Mark", one_line(mark)) for mark in experiment.marks]
     if verdict.val_bpb is not None:
-        trailers.append(("Val-Bpb", f"{verdict.val_bpb:.6f} {experiment.standing}"))
+        trailers.append((_key(state.metric), f"{verdict.val_bpb:.6f} {experiment.standing}"))
     if verdict.change is not None:
         trailers.append(("Measured-Change", f"{verdict.change:+.6f}"))
     if experiment.expected_change is not None:
@@ -82,13 +85,21 @@ def _trailers(
     return [(key, value) for key, value in trailers if value]
 
 
+def _key(metric: str) -> str:
+    """Return a metric's name as that of a trailer: `Val-Bpb`."""
+    parts = re.split(r"[^A-Za-z0-9]+", metric)
+    return "-".join(part.capitalize() for part in parts if part) or "Result"
+
+
 def _versions(machine: Hardware) -> str:
-    return f"autoresearch {__version__}, torch {machine.torch}, Python {machine.python}"
+    known = [("torch", machine.torch), ("Python", machine.python)]
+    others = [f"{name} {version}" for name, version in known if version]
+    return ", ".join([f"autoresearch {__version__}", *others])
 
 
-def unified_diff(old: str, new: str) -> str:
-    """Return the change between two versions of `train.py`; empty where there is none."""
-    patch = pygit2.Patch.create_from(old.encode(), new.encode(), TRAIN_FILE, TRAIN_FILE)
+def unified_diff(old: str, new: str, name: str = TRAIN_FILE) -> str:
+    """Return the change between two versions of the edited file; empty where there is none."""
+    patch = pygit2.Patch.create_from(old.encode(), new.encode(), name, name)
     return patch.text or ""
 
 
@@ -145,7 +156,3 @@ def _sentence(reason: str) -> str:
 
 def _wrapped(text: str) -> str:
     return "\n".join(textwrap.wrap(one_line(text), MESSAGE_COLUMNS))
-
-
-def _milli(change: float | None) -> str:
-    return "" if change is None else f", {1000 * change:+.2f} mbpb"

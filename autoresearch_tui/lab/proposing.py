@@ -16,7 +16,7 @@ from autoresearch_tui.lab.hand import HUMAN_AGENT
 from autoresearch_tui.lab.patience import Aside, OutOfPatience, Patience
 from autoresearch_tui.lab.prices import NO_PRICES, Prices
 from autoresearch_tui.lab.rebase import as_it_is, merge
-from autoresearch_tui.lab.repository import TRAIN_FILE, ExperimentRepository
+from autoresearch_tui.lab.repository import ExperimentRepository
 from autoresearch_tui.lab.roster import Roster, Step
 from autoresearch_tui.lab.storing import Change, change_between, commit_below, write_files
 from autoresearch_tui.lab.tried import Tried
@@ -122,18 +122,18 @@ class Proposer:
         return self._patience.has_stuck
 
     def baseline(self, state: SessionState, record: Record) -> None:
-        """Record the user's `train.py`, as it stands in the work tree, as an experiment.
+        """Record the user's file, as it stands in the work tree, as an experiment.
 
         Raises:
             NoProposal: it can not be read.
         """
-        path = self._repository.root / TRAIN_FILE
+        path = self._repository.root / self._repository.edited
         try:
             # Byte for byte: line ends of another system are the user's too.
             train = path.read_bytes().decode()
         except (OSError, UnicodeDecodeError) as error:
             raise NoProposal(f"{path} can not be read as the baseline: {error}.") from error
-        title = "baseline: train.py as it stands"
+        title = f"baseline: {self._repository.edited} as it stands"
         baseline = Proposal(train=train, title=title, hypothesis="")
         self._store(state, record, baseline, parent=None, agent=BASELINE_AGENT, model=None)
 
@@ -350,7 +350,7 @@ class Proposer:
         change = Change()
         if parent is not None:
             before = self._repository.train(state.experiments[parent].commit)
-            change = change_between(before, proposal.train)
+            change = change_between(before, proposal.train, self._repository.edited, state)
         commit = self._repository.store(
             proposal.train,
             commit_below(state, parent),

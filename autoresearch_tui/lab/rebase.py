@@ -109,7 +109,9 @@ class Rebaser:
     ) -> None:
         """Write the files, then the fact, then move the reference."""
         repository, number = self._tools.repository, experiment.number
-        change = change_between(repository.train(incumbent.commit), train)
+        change = change_between(
+            repository.train(incumbent.commit), train, repository.edited, self._state
+        )
         rebased = events.Rebased(
             at=clock.now(),
             experiment=number,

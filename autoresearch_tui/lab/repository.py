@@ -47,8 +47,10 @@ def _in_sentences(do: Callable[P, T]) -> Callable[P, T]:
 class ExperimentRepository:
     """The git side of one session."""
 
-    def __init__(self, root: Path, tag: str) -> None:
+    def __init__(self, root: Path, tag: str, edited: str = TRAIN_FILE) -> None:
         """Use the repository around `root`, the folder of `train.py`, for the session `tag`.
+
+        Where another file is edited, `edited` is its path in that folder.
 
         Raises:
             SessionError: there is none that has a work tree.
@@ -60,8 +62,9 @@ class ExperimentRepository:
         # The journal's facts are synced: what they name must not be younger than they are.
         pygit2.settings.enable_fsync_gitdir(True)
         self.root = root.resolve()
+        self.edited = edited
         # A project may lie in a folder of a larger repository.
-        self._train_path = (self.root / TRAIN_FILE).relative_to(Path(self._git.workdir).resolve())
+        self._train_path = (self.root / edited).relative_to(Path(self._git.workdir).resolve())
         self.branch = f"autoresearch/{tag}"
         self._branch_reference = f"refs/heads/{self.branch}"
         self._experiments = f"refs/autoresearch/{tag}"
@@ -113,16 +116,19 @@ class ExperimentRepository:
 
     @_in_sentences
     def store(self, train: str, parent: str | None, message: str, author: str) -> str:
-        """Store a commit that differs from its parent in `train.py` alone, and return its hash.
+        """Store a commit that differs from its parent in the edited file alone; return its hash.
 
-        Without a parent the commit holds `train.py` and nothing else. No reference points to it
+        Without a parent the commit holds that file and nothing else. No reference points to it
         yet.
         """
-        index = pygit2.Index()
+        index, path, mode = pygit2.Index(), self._train_path.as_posix(), FileMode.BLOB
         if parent is not None:
             index.read_tree(self._commit(parent).tree)
+            if path in index:
+                # A script that is executable stays so.
+                mode = index[path].mode
         blob = self._git.create_blob(train.encode())
-        index.add(pygit2.IndexEntry(self._train_path.as_posix(), blob, FileMode.BLOB))
+        index.add(pygit2.IndexEntry(path, blob, mode))
         tree = index.write_tree(self._git)
         now = time.time()
         offset_minutes = time.localtime(now).tm_gmtoff // 60
@@ -197,7 +203,7 @@ class ExperimentRepository:
 
     @_in_sentences
     def train(self, commit: str) -> str:
-        """Return the `train.py` of a commit."""
+        """Return the edited file as a commit has it."""
         blob = self._commit(commit).tree[self._train_path.as_posix()]
         assert isinstance(blob, pygit2.Blob)
         return blob.data.decode()

@@ -1,5 +1,6 @@
 """One job of an experiment, its training or its evaluation: launched, watched and recorded."""
 
+import asyncio
 import signal
 import time
 
@@ -16,12 +17,12 @@ from autoresearch_tui.executors.base import (
     Started,
     Warm,
 )
-from autoresearch_tui.lab import clock, device, stages
+from autoresearch_tui.lab import clock, device, foreign, stages
 from autoresearch_tui.lab.seal import SealBroken
 from autoresearch_tui.lab.standby import Spare
 from autoresearch_tui.lab.tools import CanNotGoOn, Record, Tools
 from autoresearch_tui.record import events
-from autoresearch_tui.record.events import RunOutcome
+from autoresearch_tui.record.events import RunOutcome, Standing
 from autoresearch_tui.record.journal import Journal
 from autoresearch_tui.record.state import Experiment, SessionState
 
@@ -55,8 +56,16 @@ def refuse_changed_files(tools: Tools, journal: Journal) -> None:
         )
 
 
-def record_end(tools: Tools, record: Record, experiment: Experiment, ended: Ended) -> None:
+def record_end(
+    tools: Tools,
+    record: Record,
+    experiment: Experiment,
+    ended: Ended,
+    clock_ended_at: float | None = None,
+) -> None:
     """Record how a run ended, whoever had it end.
+
+    Without `clock_ended_at` its clock ran for the time that it trained.
 
     Raises:
         OSError: it can not be recorded.
@@ -71,9 +80,9 @@ def record_end(tools: Tools, record: Record, experiment: Experiment, ended: Ende
     elif outcome is RunOutcome.CRASH and stages.free_mb(tools.session) < FREE_MB_WANTED:
         outcome, reason = RunOutcome.INTERRUPTED, f"the disk is full ({reason})"
     run = experiment.last_run
-    clock_ended_at = None
-    if run is not None and run.clock_started_at is not None and ended.trained_s:
-        clock_ended_at = run.clock_started_at + ended.trained_s
+    started_at = None if run is None else run.clock_started_at
+    if clock_ended_at is None and started_at is not None and ended.trained_s:
+        clock_ended_at = started_at + ended.trained_s
     record(
         events.RunEnded(
             at=clock.now(),
@@ -166,6 +175,12 @@ class Training(_Work):
             OSError: a fact can not be recorded.
         """
         tools, train = self._tools, self._train_file()
+        if tools.foreign is not None:
+            # A large tree takes its time to be copied, and the lab's heart must go on beating.
+            make = tools.foreign.job
+            job = await asyncio.to_thread(make, tools.session, self.number, train, self._seed)
+            await self._watch_command(await self._launch(job), tools.foreign)
+            return
         inputs = (tools.session, tools.machine, self.number, train, self._seed, tools.budget_s)
         standing_by = None if spare is None else await spare
         if standing_by is not None:
@@ -208,20 +223,13 @@ class Training(_Work):
                     if self.may_have_clock:
                         job.start_clock()
                 case ClockStarted():
-                    self._record(
-                        events.ClockStarted(
-                            at=clock.now(),
-                            experiment=self.number,
-                            replicate=self._replicate,
-                            startup_s=event.startup_s,
-                        )
-                    )
+                    self._record(self._clock_started(event.startup_s))
                 case Ended():
                     if is_run:
                         await self._end(event)
         return is_run
 
-    async def _end(self, ended: Ended) -> None:
+    async def _end(self, ended: Ended, clock_ended_at: float | None = None) -> None:
         if self._killed is not None and ended.outcome is RunOutcome.CRASH:
             # What ended the lab, as a machine that shuts down, may have reached the run as well.
             ended = msgspec.structs.replace(ended, outcome=RunOutcome.KILLED, reason=self._killed)
@@ -229,7 +237,34 @@ class Training(_Work):
         if fault := await self._look_for_fault(ended, said):
             outcome, reason = RunOutcome.INTERRUPTED, f"{device.FAULT}: {fault}"
             ended = msgspec.structs.replace(ended, outcome=outcome, reason=reason)
-        record_end(self._tools, self._record, self._experiment, ended)
+        record_end(self._tools, self._record, self._experiment, ended, clock_ended_at)
+
+    async def _watch_command(self, job: RunningJob, own_way: foreign.Foreign) -> None:
+        """Record what happens to a run that keeps its own clock: all of it is training."""
+        session, number = self._tools.session, self.number
+        async for event in job.events():
+            match event:
+                case Started():
+                    self._record(self._started(event.pid))
+                    self._record(self._clock_started(startup_s=0.0))
+                case Ended():
+                    run, ended_at = self._experiment.last_run, clock.now()
+                    started_at = run.clock_started_at if run else None
+                    wall_s = max(0.0, ended_at - (started_at or ended_at))
+                    if event.outcome is RunOutcome.TRAINED:
+                        foreign.keep_compiled(session, number)
+                    ended = own_way.ended(session, number, event, wall_s)
+                    await self._end(ended, ended_at)
+                case _:
+                    pass
+
+    def _clock_started(self, startup_s: float) -> events.ClockStarted:
+        return events.ClockStarted(
+            at=clock.now(),
+            experiment=self.number,
+            replicate=self._replicate,
+            startup_s=startup_s,
+        )
 
     def _started(self, pid: int) -> events.RunStarted:
         return events.RunStarted(
@@ -261,6 +296,10 @@ class Evaluating(_Work):
         """
         tools, run = self._tools, self._experiment.last_run
         assert run is not None
+        if tools.foreign is not None:
+            said = tools.foreign.evaluation(tools.session, self.number)
+            self._evaluated(said, 0.0, Standing.REPORTED)
+            return
         if not stages.hand_over_evaluation(
             tools.session, tools.machine, self.number, self._train_file(), run.seed, run.budget_s
         ):
@@ -300,7 +339,12 @@ class Evaluating(_Work):
                     pass
         return ended
 
-    def _evaluated(self, found: stages.Evaluation, seconds: float) -> None:
+    def _evaluated(
+        self,
+        found: stages.Evaluation,
+        seconds: float,
+        standing: Standing = Standing.MEASURED,
+    ) -> None:
         run = self._experiment.last_run
         self._record(
             events.Evaluated(
@@ -310,6 +354,7 @@ class Evaluating(_Work):
                 valid=found.valid,
                 reason=found.reason,
                 val_bpb=found.val_bpb,
+                standing=standing,
                 seconds=seconds,
             )
         )

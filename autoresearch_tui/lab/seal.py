@@ -1,4 +1,7 @@
-"""Notices when what a score means was changed under the lab: its `prepare.py` and validation data.
+"""Notices when what a score means was changed under the lab.
+
+That is its `prepare.py` and validation data, or the files around the command of a repository that
+trains in its own way.
 
 At a session's first start a digest of each file is stored beside the journal. Later starts, and
 each evaluation, compare. A file is read again only where the system says that it was written to.
@@ -6,14 +9,17 @@ each evaluation, compare. A file is read again only where the system says that i
 
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import msgspec
 
+from autoresearch_tui.lab import snapshot
+from autoresearch_tui.lab.snapshot import Snapshot
 from autoresearch_tui.session import Session
 
 DATA_FILES = ("val.rows", "token_bytes.npy", "tokenizer.tiktoken", "meta.json")
+NEW = "Begin another session with: autoresearch run --new"
 
 
 class SealBroken(Exception):
@@ -83,26 +89,44 @@ def seal(session: Session, data_folder: Path) -> Seal:
         OSError: the seal can not be stored.
     """
     paths = {"prepare.py": session.prepare} | {name: data_folder / name for name in DATA_FILES}
-    store = session.folder / "seal.json"
-    try:
-        known = msgspec.json.decode(store.read_bytes(), type=dict[str, str])
-    except FileNotFoundError:
-        known = _digests(paths)
-        temporary = store.with_suffix(".tmp")
-        temporary.write_bytes(msgspec.json.encode(known))
-        temporary.replace(store)
-    except msgspec.DecodeError as error:
-        raise SealBroken(
-            f"{store} can not be read ({error}), so that nothing shows whether the session's data "
-            "is what it was. Begin another session with: autoresearch run --new"
-        ) from error
+    known = _stored(session, lambda: _digests(paths))
     again = (
         f"Remove {data_folder}, run `python prepare.py` as you did for this data set, and go on "
         f"with: autoresearch run --tag {session.tag}"
     )
-    new = "Begin another session with: autoresearch run --new"
-    remedy = {path: new if name == "prepare.py" else again for name, path in paths.items()}
+    remedy = {path: NEW if name == "prepare.py" else again for name, path in paths.items()}
     return Seal({paths[name]: digest for name, digest in known.items() if name in paths}, remedy)
+
+
+def seal_snapshot(session: Session, taken: Snapshot) -> Seal:
+    """Return the seal of the files that a session's runs are made from.
+
+    Raises:
+        SealBroken: a file is not what it was when the session began.
+        OSError: the seal can not be stored.
+    """
+    stored = _stored(session, lambda: snapshot.digests(session, taken))
+    # By their names, since a repository may be moved.
+    known = {session.pristine / name: digest for name, digest in stored.items()}
+    return Seal(known, dict.fromkeys(known, NEW))
+
+
+def _stored(session: Session, make: Callable[[], dict[str, str]]) -> dict[str, str]:
+    """Return the digests that a session stored at its first start, which is now if it has none."""
+    store = session.folder / "seal.json"
+    try:
+        return msgspec.json.decode(store.read_bytes(), type=dict[str, str])
+    except FileNotFoundError:
+        known = make()
+        temporary = store.with_suffix(".tmp")
+        temporary.write_bytes(msgspec.json.encode(known))
+        temporary.replace(store)
+        return known
+    except msgspec.DecodeError as error:
+        raise SealBroken(
+            f"{store} can not be read ({error}), so that nothing shows whether the session's data "
+            f"is what it was. {NEW}"
+        ) from error
 
 
 def _digests(paths: Mapping[str, Path]) -> dict[str, str]:

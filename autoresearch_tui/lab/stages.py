@@ -80,8 +80,13 @@ def thread_count() -> int:
     chosen = os.environ.get(THREAD_VARIABLES[0], "")
     if chosen.isdecimal() and int(chosen) > 0:
         return int(chosen)
-    usable = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+    usable = usable_cores()
     return max(1, min(usable, psutil.cpu_count(logical=False) or usable))
+
+
+def usable_cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 
 def training_job(
@@ -99,7 +104,7 @@ def training_job(
     is told to go.
     """
     folder = session.run_folder(number)
-    _fresh_folder(folder)
+    fresh_folder(folder)
     # Weights of an earlier run must not be taken for this one's.
     _remove(_evaluation_folder(session, number))
     environment = _environment(session, folder)
@@ -142,7 +147,7 @@ def evaluation_job(
     """
     folder = _evaluation_folder(session, number)
     if stand_by:
-        _fresh_folder(folder)
+        fresh_folder(folder)
     # The models of an evaluator that was killed may have left word there for those of this one.
     for name in (SCRATCH, *MODEL_PLACES):
         _remove(folder / name)
@@ -245,7 +250,8 @@ def _answer_file(session: Session, number: int) -> Path:
     return session.experiment(number) / "verdict.json"
 
 
-def _fresh_folder(folder: Path) -> None:
+def fresh_folder(folder: Path) -> None:
+    """Make a folder anew, whatever was in its place."""
     _remove(folder)
     folder.mkdir(parents=True)
 
@@ -253,7 +259,7 @@ def _fresh_folder(folder: Path) -> None:
 def _empty_folder(folder: Path) -> None:
     """Remove what is in a folder, but for what a process that works in it already may use."""
     if not folder.is_dir() or folder.is_symlink():
-        _fresh_folder(folder)
+        fresh_folder(folder)
     for path in folder.iterdir():
         if path.name != SCRATCH:
             _remove(path)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from autoresearch_tui.lab import notebook
+from autoresearch_tui.lab import foreign, notebook
 from autoresearch_tui.lab.look import new_marks
 from autoresearch_tui.record import events
 from autoresearch_tui.record.state import SessionState
@@ -22,11 +22,12 @@ class Change:
     """What in it deserves a person's eye, a sentence each."""
 
 
-def change_between(before: str, after: str) -> Change:
-    """Return the change from one version of the file to another."""
-    diff = notebook.unified_diff(before, after)
+def change_between(before: str, after: str, edited: str, state: SessionState) -> Change:
+    """Return the change from one version of the file `edited` to another."""
+    diff = notebook.unified_diff(before, after, edited)
     added, removed = notebook.changed_lines(diff)
-    return Change(diff, added, removed, tuple(str(mark) for mark in new_marks(before, after)))
+    marks = [str(mark) for mark in new_marks(before, after)] + foreign.marks(diff, state)
+    return Change(diff, added, removed, tuple(marks))
 
 
 def commit_below(state: SessionState, parent: int | None) -> str | None:

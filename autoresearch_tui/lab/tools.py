@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from autoresearch_tui.agents.base import Agent
 from autoresearch_tui.executors.base import Executor
 from autoresearch_tui.lab import stages
+from autoresearch_tui.lab.foreign import Foreign
 from autoresearch_tui.lab.limits import Limits
 from autoresearch_tui.lab.prices import NO_PRICES, Prices
 from autoresearch_tui.lab.repository import ExperimentRepository
@@ -53,3 +54,5 @@ class Tools:
     """Of what the scores depend on."""
     prices: Prices = NO_PRICES
     hear: Hear = hear_nothing
+    foreign: Foreign | None = None
+    """How the repository trains in its own way; none where it keeps our contract."""

@@ -117,11 +117,11 @@ class Turns:
         started_at = state.lab_started_at or 0.0
         failed = [e for e in state.experiments.values() if (e.judged_at or 0.0) > started_at]
         if failed:
-            baseline = failed[-1]
+            baseline, edited = failed[-1], state.edited_file
             raise CanNotGoOn(
-                f"train.py as it stands did not give a result ({baseline.status}: "
+                f"{edited} as it stands did not give a result ({baseline.status}: "
                 f"{baseline.reason}), so there is nothing to improve on. Its output is in "
-                f"{session.output(baseline.number)}. Mend train.py, then go on with: "
+                f"{session.output(baseline.number)}. Mend {edited}, then go on with: "
                 f"autoresearch run --tag {session.tag}"
             )
         try:

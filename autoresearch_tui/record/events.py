@@ -6,7 +6,8 @@ changed meaning gets a new kind, so a journal of any age is read for ever. Of a 
 version does not know, `decode` makes an `UnknownFact`.
 
 Losses are in bits per byte, durations in seconds, memory in MiB. A change of `val_bpb` is the
-experiment's minus its parent's: negative is better.
+experiment's minus its parent's: negative is better. Where a repository has another metric
+(`LabStarted.metric`, `direction`), `val_bpb` and `change` hold that one's.
 """
 
 from enum import StrEnum
@@ -68,6 +69,10 @@ class Direction(StrEnum):
 
     LOWER = "lower"
     HIGHER = "higher"
+
+    def gain(self, change: float) -> float:
+        """Return by how much a change of the metric is for the better; negative for the worse."""
+        return -change if self is Direction.LOWER else change
 
 
 class Level(StrEnum):

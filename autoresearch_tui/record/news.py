@@ -2,6 +2,7 @@
 
 from autoresearch_tui.record import events
 from autoresearch_tui.record.events import AnyFact, Direction, Level, Status
+from autoresearch_tui.record.metric import change_words
 from autoresearch_tui.record.state import SessionState
 
 STREAK = 5
@@ -53,8 +54,7 @@ def _new_best(state: SessionState, fact: events.Judged) -> str | None:
     if fact.change is None or fact.val_bpb is None:
         return None
     word = "lower" if state.direction is Direction.LOWER else "higher"
-    change = abs(fact.change)
-    by = f"{1000 * change:.1f} mbpb" if state.metric == "val_bpb" else f"{change:.6g}"
+    by = change_words(abs(fact.change), state.metric).lstrip("+")
     named = _named(state, fact.experiment)
     return f"new best {state.metric} {fact.val_bpb:.6f}, {by} {word}: {named}"
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from autoresearch_tui.record.events import Direction, Status
 from autoresearch_tui.record.journal import JournalReader
+from autoresearch_tui.record.metric import change_words
 from autoresearch_tui.record.state import Activity, Experiment, SessionState
 from autoresearch_tui.report.markdown import code, fenced, inline, table
 from autoresearch_tui.report.summary import duration
@@ -122,15 +123,11 @@ def _kept(state: SessionState) -> Iterator[Experiment]:
 
 
 def _amount(state: SessionState, value: float) -> str:
-    if state.metric == "val_bpb":
-        return f"{1000 * value:.1f} mbpb"
-    return f"{value:.6g}"
+    return change_words(value, state.metric).lstrip("+")
 
 
 def _change(state: SessionState, value: float | None) -> str:
-    if value is None:
-        return ""
-    return f"{1000 * value:+.1f} mbpb" if state.metric == "val_bpb" else f"{value:+.6g}"
+    return "" if value is None else change_words(value, state.metric)
 
 
 def _path(state: SessionState) -> list[Experiment]:

@@ -4,6 +4,8 @@ import shutil
 import statistics
 from collections.abc import Iterator, Mapping
 
+from autoresearch_tui.record.events import Standing
+from autoresearch_tui.record.metric import BITS_PER_BYTE, change_words
 from autoresearch_tui.record.state import Activity, Experiment, SessionState
 from autoresearch_tui.session import LabLife, Session
 
@@ -60,20 +62,20 @@ def ledger_rows(ledger: Mapping[Activity, float]) -> list[str]:
     ]
 
 
-def experiment(experiment: Experiment) -> str:
+def experiment(experiment: Experiment, metric: str = BITS_PER_BYTE) -> str:
     """Return one experiment's page, without its diff."""
-    return "\n".join(_experiment_lines(experiment))
+    return "\n".join(_experiment_lines(experiment, metric))
 
 
-def _experiment_lines(experiment: Experiment) -> Iterator[str]:
+def _experiment_lines(experiment: Experiment, metric: str) -> Iterator[str]:
     yield f"experiment  #{experiment.number} {experiment.title}"
     yield f"status      {experiment.status or experiment.phase}: {experiment.reason}".rstrip(": ")
     if experiment.val_bpb is not None:
-        yield f"val_bpb     {experiment.val_bpb:.6f} {experiment.standing}"
+        yield f"{metric:<11} {experiment.val_bpb:.6f} {experiment.standing}"
     if experiment.change is not None:
         expected = experiment.expected_change
-        hoped = "" if expected is None else f" (expected {1000 * expected:+.1f})"
-        yield f"change      {1000 * experiment.change:+.1f} mbpb{hoped}"
+        hoped = "" if expected is None else f" (expected {change_words(expected, metric)})"
+        yield f"change      {change_words(experiment.change, metric)}{hoped}"
     yield f"agent       {' '.join(filter(None, (experiment.agent, experiment.model)))}"
     for mark in experiment.marks:
         yield f"look at     ! {mark}"
@@ -136,10 +138,14 @@ def _results_lines(state: SessionState) -> Iterator[str]:
     if best is None or best.val_bpb is None:
         yield "best        none yet"
         return
-    yield f"best        {best.val_bpb:.6f} val_bpb, #{best.number} {best.title}"
-    if baseline and baseline.val_bpb and baseline is not best:
-        gain = 1000 * (baseline.val_bpb - best.val_bpb)
-        yield f"            {gain:.1f} mbpb better than the baseline's {baseline.val_bpb:.6f}"
+    result = f"{best.val_bpb:.6f} {state.metric}"
+    if best.standing is Standing.REPORTED:
+        result += f" ({best.standing} by the script)"
+    yield f"best        {result}, #{best.number} {best.title}"
+    if baseline and baseline.val_bpb is not None and baseline is not best:
+        gain = state.direction.gain(best.val_bpb - baseline.val_bpb)
+        words = change_words(gain, state.metric).lstrip("+")
+        yield f"            {words} better than the baseline's {baseline.val_bpb:.6f}"
 
 
 def _first_kept(state: SessionState) -> Experiment | None:

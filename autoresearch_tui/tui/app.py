@@ -448,7 +448,8 @@ def run(session: Session, *, ascii_only: bool = False) -> str:
 def closing_sentence(night: Night) -> str:
     """Return what to know after the screen closed: how the night goes on, and how to."""
     tag, best = night.session.tag, night.state.best
-    found = f" Best val_bpb so far: {bpb(best.val_bpb)} (#{best.number})." if best else ""
+    metric = one_line(night.state.metric)
+    found = f" Best {metric} so far: {bpb(best.val_bpb)} (#{best.number})." if best else ""
     if night.life in (LabLife.ALIVE, LabLife.SILENT):
         again = f"autoresearch attach --tag {tag}"
         return f"The lab of session {tag} goes on without this screen.{found} Watch it: {again}"

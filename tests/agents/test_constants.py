@@ -193,7 +193,19 @@ def test_ladders_fit_their_constants(source: str, rungs: tuple[constants.Number,
     assert ladder.rungs == rungs
 
 
-@pytest.mark.parametrize("source", ["SEED = 7", "LOG_EVERY = 10", "PEAK_FLOPS = 1e15", "A = -1"])
+@pytest.mark.parametrize(
+    "source",
+    [
+        "SEED = 7",
+        "LOG_EVERY = 10",
+        "PEAK_FLOPS = 1e15",
+        "A = -1",
+        "TIME_BUDGET = 300",
+        "MAX_SECONDS = 300.0",
+        "VAL_TOKENS = 2**20",
+    ],
+)
 def test_what_is_no_quantity_is_not_tuned(source: str) -> None:
-    (constant,) = constants.find(f"{source}\nprint(SEED, LOG_EVERY, PEAK_FLOPS, A)\n")
+    name = source.partition(" ")[0]
+    (constant,) = constants.find(f"{source}\nprint({name})\n")
     assert ladders.build(constant) is None

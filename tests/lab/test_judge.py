@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autoresearch_tui.lab.judge import judge
-from autoresearch_tui.record.events import RunOutcome, Status, Usage
+from autoresearch_tui.record.events import Direction, RunOutcome, Status, Usage
 from autoresearch_tui.record.state import Experiment, Run
 
 
@@ -68,3 +68,21 @@ def test_a_run_that_failed_gives_its_reason() -> None:
         failed.runs[0].reason = "because"
         verdict = judge(failed, experiment(1.0))
         assert (verdict.status, verdict.reason) == (status, "because")
+
+
+@given(st.floats() | st.none(), st.floats(min_value=-1e6, max_value=1e6))
+def test_where_more_is_better_any_finite_number_is_a_result(
+    value: float | None, incumbent: float
+) -> None:
+    verdict = judge(experiment(value), experiment(incumbent), Direction.HIGHER)
+    if value is None or not math.isfinite(value):
+        assert verdict.status is Status.INVALID
+        return
+    assert verdict.status is (Status.KEEP if value > incumbent else Status.DISCARD)
+    assert verdict.change == value - incumbent
+
+
+@given(st.floats(1e-6, 1e6), st.floats(1e-6, 1e6))
+def test_both_directions_agree_on_nothing_but_a_tie(one: float, other: float) -> None:
+    kept = [judge(experiment(one), experiment(other), way).status for way in Direction]
+    assert kept.count(Status.KEEP) == (one != other)

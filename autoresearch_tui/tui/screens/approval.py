@@ -8,7 +8,8 @@ from textual.binding import Binding, BindingType
 from textual.geometry import Size
 from textual.screen import ModalScreen
 
-from autoresearch_tui.tui.text import Line, milli, one_line, wrap
+from autoresearch_tui.record.metric import change_words
+from autoresearch_tui.tui.text import Line, one_line, wrap
 from autoresearch_tui.tui.widgets.canvas import Canvas
 from autoresearch_tui.tui.widgets.diff import DiffPane
 from autoresearch_tui.tui.widgets.footer import Footer
@@ -33,7 +34,8 @@ class Summary(Canvas):
         each = self.night.state.experiments[self.number]
         expects = "expects no number"
         if each.expected_change is not None:
-            expects = f"expects {milli(each.expected_change)} mbpb"
+            change = change_words(each.expected_change, self.night.state.metric)
+            expects = f"expects {change}"
         budget = self.night.state.budget_s
         facts = f"{expects}; +{each.lines_added} -{each.lines_removed} lines; costs {budget:g} s"
         rows: list[Line] = [

@@ -67,7 +67,8 @@ class DiffPane(Pane):
             numbered = width >= NUMBERS_FROM_WIDTH
             body = diff_lines(text, numbered=numbered, brief=brief) if text else None
             if body is None and number == 0:
-                plain = "train.py as it was when the session began: all others start from it."
+                edited = one_line(self.night.state.edited_file)
+                plain = f"{edited} as it was when the session began: all others start from it."
                 body = [((line, "muted"),) for line in wrap(plain, width)]
             self._rows[size] = [*heading, *(body or [(("no diff was stored", "muted"),)])]
         return self._rows[size]

@@ -8,6 +8,7 @@ from textual.geometry import Size
 from textual.message import Message
 
 from autoresearch_tui.record.events import Status
+from autoresearch_tui.record.metric import BITS_PER_BYTE
 from autoresearch_tui.record.state import Experiment, Phase
 from autoresearch_tui.tui.ascii import CROSS
 from autoresearch_tui.tui.text import Line, bpb, clock, milli, one_line, pad
@@ -110,12 +111,13 @@ class ExperimentsPane(Pane):
         width, height = size
         numbers = sorted(self.night.state.experiments, reverse=True)
         if not numbers:
-            return [(("The first experiment is the baseline: train.py as it stands.", "muted"),)]
+            edited = one_line(self.night.state.edited_file)
+            return [((f"The first experiment is the baseline: {edited} as it stands.", "muted"),)]
         selected = self.selected
         at = numbers.index(selected) if selected in numbers else 0
         room = max(1, height - 1)
         self.top = min(max(self.top, at - room + 1), at, max(0, len(numbers) - room))
-        rows = [_heading(width)]
+        rows = [_heading(width, self.night.state.metric)]
         for number in numbers[self.top : self.top + room]:
             line = self._row(self.night.state.experiments[number], width)
             if number == selected:
@@ -157,13 +159,14 @@ def _title_cells(width: int) -> int:
     return max(8, width - rest)
 
 
-def _heading(width: int) -> Line:
+def _heading(width: int, metric: str) -> Line:
+    unit = "mbpb" if metric == BITS_PER_BYTE else "/ 1000"
     words = (
         " " * (NUMBER_CELLS - 2)
         + "# "
         + pad("what was tried", _title_cells(width))
-        + "val_bpb".rjust(BPB_CELLS)
-        + "mbpb".rjust(CHANGE_CELLS)
+        + pad(one_line(metric), BPB_CELLS - 1).strip().rjust(BPB_CELLS)
+        + unit.rjust(CHANGE_CELLS)
         + pad("  verdict", STATUS_CELLS + 2)
         + "took".rjust(TIME_CELLS)
     )

@@ -3,7 +3,8 @@
 from textual.geometry import Size
 
 from autoresearch_tui.record.events import ApprovalMode, Status
-from autoresearch_tui.tui.text import Line, bpb, clock, milli, one_line, width_of
+from autoresearch_tui.record.metric import change_words
+from autoresearch_tui.tui.text import Line, bpb, clock, one_line, width_of
 from autoresearch_tui.tui.widgets.canvas import Canvas
 from autoresearch_tui.tui.words import GLYPHS, Word
 
@@ -63,7 +64,7 @@ class Header(Canvas):
         state = self.night.state
         best = state.best
         if best is None:
-            return [(("no val_bpb yet", "muted"),)]
+            return [((f"no {one_line(state.metric)} yet", "muted"),)]
         value = (bpb(best.val_bpb), "strong")
         short: Line = (("best ", "muted"), value)
         baseline = state.baseline
@@ -72,7 +73,7 @@ class Header(Canvas):
         gain = best.val_bpb - baseline.val_bpb
         if best is baseline:
             return [short, (*short, (" baseline", "muted"))]
-        with_gain = (*short, (f" {milli(gain)} mbpb", "good"))
+        with_gain = (*short, (f" {change_words(gain, state.metric)}", "good"))
         standing = f" {best.standing}, unconfirmed" if best.standing else ""
         return [with_gain, (*with_gain, (standing, "muted"))]
 

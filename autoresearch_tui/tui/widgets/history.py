@@ -3,11 +3,11 @@
 import math
 from typing import ClassVar
 
-from autoresearch_tui.record.events import Status
+from autoresearch_tui.record.events import Direction, Status
 from autoresearch_tui.record.state import Experiment
 from autoresearch_tui.stats.spread import upper_fence
 from autoresearch_tui.tui.ascii import CROSS
-from autoresearch_tui.tui.text import Line
+from autoresearch_tui.tui.text import Line, one_line
 from autoresearch_tui.tui.widgets.canvas import Pane
 from autoresearch_tui.tui.widgets.plot import Grid, Scale, labels
 from autoresearch_tui.tui.words import FAILED, STATUS_GLYPHS
@@ -21,9 +21,10 @@ class HistoryPane(Pane):
     ID: ClassVar[str] = "history"
     NAME: ClassVar[str] = "History"
     HELP: ClassVar[str | None] = (
-        "val_bpb of every experiment by its number, lower is better: ● kept, ○ not kept, "
-        f"{CROSS} failed (on the axis, for it has no number), ↑ far above the rest, ★ the one to "
-        "beat. The line is the best so far, ▴ the experiment under the table's cursor."
+        "The metric of every experiment by its number (of val_bpb, lower is better): ● kept, "
+        f"○ not kept, {CROSS} failed (on the axis, for it has no number), ↑ or ↓ far worse than "
+        "the rest, ★ the one to beat. The line is the best so far, ▴ the experiment under the "
+        "table's cursor."
     )
 
     def __init__(self, digit: int) -> None:
@@ -45,9 +46,13 @@ class HistoryPane(Pane):
         values = [each.val_bpb for each in experiments if each.val_bpb is not None]
         values = [value for value in values if math.isfinite(value)]
         if not values or height < 3:
-            return [(("No experiment has a val_bpb yet.", "muted"),)]
-        high = upper_fence(values)
-        low = min(values)
+            metric = one_line(self.night.state.metric)
+            return [((f"No experiment has a {metric} yet.", "muted"),)]
+        # What lies far on the worse side must not flatten the rest.
+        if self.night.state.direction is Direction.LOWER:
+            low, high = min(values), upper_fence(values)
+        else:
+            low, high = -upper_fence([-value for value in values]), max(values)
         rows = height - 1
         names = labels(low, high, rows)
         gutter = max(len(name) for name in names.values()) + 1
@@ -61,7 +66,7 @@ class HistoryPane(Pane):
             axis.put(x, 0, "─", "faint")
         self._best_so_far(grid, experiments, along, up)
         for each in experiments:
-            self._place(grid, axis, each, along, up, high)
+            self._place(grid, axis, each, along, up)
         if self.selected is not None and self.selected <= last:
             axis.put(along.cell(self.selected), 0, "▴", "strong accent")
         lines: list[Line] = []
@@ -84,15 +89,13 @@ class HistoryPane(Pane):
                 grid.put(cell, y, "─", "good")
             if index + 1 == len(keeps):
                 continue
-            below = bottom - up.cell(keeps[index + 1].val_bpb or 0.0)
-            if below > y and until > x:
-                grid.put(until, y, "╮", "good")
-                for row in range(y + 1, below):
+            then = bottom - up.cell(keeps[index + 1].val_bpb or 0.0)
+            if then != y and until > x:
+                grid.put(until, y, "╮" if then > y else "╯", "good")
+                for row in range(min(y, then) + 1, max(y, then)):
                     grid.put(until, row, "│", "good")
 
-    def _place(
-        self, grid: Grid, axis: Grid, each: Experiment, along: Scale, up: Scale, high: float
-    ) -> None:
+    def _place(self, grid: Grid, axis: Grid, each: Experiment, along: Scale, up: Scale) -> None:
         if each.status is None:
             return
         glyph, style = STATUS_GLYPHS[each.status]
@@ -103,8 +106,10 @@ class HistoryPane(Pane):
             return
         value = each.val_bpb or 0.0
         y = grid.height - 1 - up.cell(value)
-        if value > high:
+        if value > up.high:
             grid.put(x, 0, "↑", style)
+        elif value < up.low:
+            grid.put(x, grid.height - 1, "↓", style)
         else:
             best = each.number == self.night.state.incumbent
             grid.put(x, y, "★" if best else glyph, f"strong {style}" if best else style)

@@ -79,7 +79,7 @@ class LossPane(Pane):
             heading = (*heading, (f"  {clock(left)} left", "strong"))
         elif night.curve_of is not None:
             value = night.state.experiments[night.curve_of].val_bpb
-            heading = (*heading, (f"  val_bpb {bpb(value)}" if value else "", "muted"))
+            heading = (*heading, (f"  {night.state.metric} {bpb(value)}" if value else "", "muted"))
         return (*heading, ("  nats/token" if width >= UNIT_FROM_WIDTH else "", "muted"))
 
 

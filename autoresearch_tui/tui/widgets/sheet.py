@@ -2,8 +2,9 @@
 
 from typing import ClassVar
 
+from autoresearch_tui.record.metric import change_words
 from autoresearch_tui.record.state import Experiment, Run
-from autoresearch_tui.tui.text import Line, bpb, clock, gibibytes, milli, one_line, wrap
+from autoresearch_tui.tui.text import Line, bpb, clock, gibibytes, one_line, wrap
 from autoresearch_tui.tui.widgets.canvas import Pane
 from autoresearch_tui.tui.words import PHASE_WORDS, STATUS_GLYPHS
 
@@ -38,10 +39,11 @@ class SheetPane(Pane):
         for mark in each.marks:
             rows += _marked(mark, width)
         rows.append(())
-        rows += _field("expected", _change(each.expected_change), width)
-        measured = "nothing" if each.val_bpb is None else f"val_bpb {bpb(each.val_bpb)}"
+        rows += _field("expected", self._change(each.expected_change), width)
+        metric = one_line(self.night.state.metric)
+        measured = "nothing" if each.val_bpb is None else f"{metric} {bpb(each.val_bpb)}"
         if each.change is not None:
-            measured = f"{_change(each.change)}, {measured}"
+            measured = f"{self._change(each.change)}, {measured}"
         rows += _field("measured", measured, width)
         if each.standing is not None:
             rows += _field("standing", f"{each.standing}, unconfirmed", width)
@@ -58,6 +60,9 @@ class SheetPane(Pane):
         for run in each.runs:
             rows += _run(run, width)
         return rows
+
+    def _change(self, change: float | None) -> str:
+        return "-" if change is None else change_words(change, self.night.state.metric)
 
     def _is_best(self, each: Experiment) -> bool:
         return each.number == self.night.state.incumbent
@@ -86,10 +91,6 @@ class OutputPane(Pane):
         if not self._text:
             return [(("Nothing was printed.", "muted"),)]
         return [((row, ""),) for line in self._text.split("\n") for row in wrap(line, width)]
-
-
-def _change(change: float | None) -> str:
-    return "-" if change is None else f"{milli(change)} mbpb"
 
 
 def _title(each: Experiment) -> Line:
