@@ -105,7 +105,9 @@ async def test_the_night_goes_on_through_every_trouble_of_the_server(workshop: W
         assert said in change.reason
     experiments = list(lab.state.experiments.values())[1:]
     assert {each.agent for each in experiments} == {"claude", "other"}
-    assert all(e.status in (Status.KEEP, Status.DISCARD) for e in experiments if e.status)
+    # One that was proposed ahead may meet a keep that it does not merge onto.
+    known = (Status.KEEP, Status.DISCARD, Status.SKIPPED)
+    assert all(e.status in known for e in experiments if e.status)
     # What it thought while it was away is shown once it is back.
     assert ThoughtKind.THINKING in workshop.session.reasoning.read_text()
 

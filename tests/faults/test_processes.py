@@ -54,7 +54,7 @@ async def begin(lab: WatchedLab, phase: Phase, number: int) -> asyncio.Task[obje
 async def test_a_training_process_that_is_killed_is_a_crash(
     workshop: Workshop, watched: Watched
 ) -> None:
-    lab = workshop.lab(ScriptedAgent(0.02, 0.02), max_experiments=3)
+    lab = workshop.lab(ScriptedAgent(0.02, 0.021), max_experiments=3)
     night = await begin(lab, Phase.TRAINING, 1)
     run = lab.state.experiments[1].last_run
     assert run is not None

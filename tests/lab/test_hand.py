@@ -352,10 +352,13 @@ class TestTry:
     async def test_it_comes_before_the_agent_and_needs_no_approval(
         self, workshop: Workshop
     ) -> None:
+        asked = asyncio.Event()
+
         class Thinking(ScriptedAgent):
             async def propose(self, context: Context, think: Think) -> Proposal:
                 if not self.contexts:
                     self.contexts.append(context)
+                    asked.set()
                     await asyncio.Event().wait()
                 return await super().propose(context, think)
 
@@ -363,7 +366,7 @@ class TestTry:
         lab = workshop.lab(agent, ASK, max_experiments=3)
         await lab.handle(messages.Steer(by=BY, text="try a wide one"))
         night = asyncio.create_task(lab.run())
-        await lab.until(lambda state: state.asking is not None and bool(agent.contexts))
+        await asked.wait()
         mine = with_rate((workshop.root / "train.py").read_text(), 0.02)
         command = messages.Try(by=BY, train=mine, title="mine", hypothesis="It is better.")
         await said_twice(lab, command)
