@@ -126,6 +126,7 @@ def supervised(tmp_path: Path, data: Path) -> Iterator[Supervised]:
 
 
 def test_under_a_lab_rows_come_with_the_clock(supervised: Supervised) -> None:
+    assert supervised.receive() == {"kind": "opened"}
     assert supervised.receive() == {"kind": "ready"}
     supervised.start()
     tokens = 1000 // 32 * 32
@@ -141,6 +142,7 @@ def test_under_a_lab_rows_come_with_the_clock(supervised: Supervised) -> None:
 
 
 def test_a_run_ends_with_its_supervisor(supervised: Supervised) -> None:
+    assert supervised.receive() == {"kind": "opened"}
     assert supervised.receive() == {"kind": "ready"}
     assert "supervisor of this run is gone" in supervised.end()
     assert supervised.process.returncode == 1
