@@ -34,6 +34,8 @@ RATE, SHAPE = "lower learning rates", "one block more"
 """What the edits do."""
 WORSE = 0.2
 """Learning rates are multiplied by about this much, so that the edit is discarded as most are."""
+FAILED = (Status.CRASH, Status.TIMEOUT, Status.INVALID)
+"""Verdicts that leave no gap to measure."""
 
 
 class ScriptedAgent:
@@ -102,7 +104,7 @@ def spend(folder: Path, sources: Path, edits: Sequence[str], settings: Settings)
 
     Raises:
         SessionError: the machine or the data does not do; the message says why.
-        RuntimeError: the lab came to a stop, or the baseline gave no result.
+        RuntimeError: the lab came to a stop, or a run gave no result.
     """
     repository = folder / "repository"
     repository.mkdir()
@@ -114,6 +116,12 @@ def spend(folder: Path, sources: Path, edits: Sequence[str], settings: Settings)
     baseline = state.experiments[0].last_run
     if state.trouble or baseline is None or state.experiments[0].status is not Status.KEEP:
         raise RuntimeError(f"The night on {repository} ended early: {state.stop_reason}")
+    failed = [each for each in state.experiments.values() if each.status in FAILED]
+    if failed:
+        reasons = "; ".join(f"#{each.number} {each.status}: {each.reason}" for each in failed)
+        raise RuntimeError(
+            f"Runs of the night on {repository} failed, so it says nothing: {reasons}"
+        )
     return Night(baseline, list(gaps(JournalReader(session.journal).read())))
 
 

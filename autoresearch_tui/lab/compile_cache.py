@@ -6,11 +6,13 @@ stays its own and is removed with it. The evaluator uses none of it.
 """
 
 import contextlib
+import json
 import os
 import shutil
 import stat
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 from autoresearch_tui.session import Session
 
@@ -19,6 +21,8 @@ FILES_MOST = 50_000
 DEPTH_MOST = 12
 COPY_BYTES = 1 << 20
 PARTIAL = ".partial"
+GROUP = "__grp__*.json"
+"""Where Triton notes which files a kernel consists of."""
 
 
 def fill(session: Session, folder: Path) -> None:
@@ -28,6 +32,8 @@ def fill(session: Session, folder: Path) -> None:
         shutil.copytree(
             kept, folder, ignore=shutil.ignore_patterns(f"*{PARTIAL}"), dirs_exist_ok=True
         )
+        for group in folder.rglob(GROUP):
+            _point_to_neighbours(group)
 
 
 def harvest(session: Session, run: Path, *inside: str) -> int:
@@ -51,6 +57,24 @@ def harvest(session: Session, run: Path, *inside: str) -> int:
             left_bytes -= size
             count += 1
     return count
+
+
+def _point_to_neighbours(group: Path) -> None:
+    """Have a group of Triton's name the files beside it.
+
+    It names them by absolute paths, those of the run that compiled them. That folder is gone by
+    now, and the kernel would be compiled again; or it is there and closed to this run, and the
+    kernel could not be loaded.
+    """
+    try:
+        found = cast("object", json.loads(group.read_bytes()))
+        children = cast("dict[str, dict[str, str]]", found)["child_paths"]
+        beside = {str(name): str(group.parent / Path(name).name) for name in children}
+    except (OSError, ValueError, KeyError, TypeError):
+        # A run wrote it, and so it may be anything; without it the kernel is compiled again.
+        group.unlink(missing_ok=True)
+        return
+    group.write_text(json.dumps({"child_paths": beside}))
 
 
 def _kept(session: Session) -> Path:

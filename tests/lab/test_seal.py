@@ -1,5 +1,6 @@
 """A changed score file is noticed, at whatever start and however it was changed."""
 
+import json
 import os
 from pathlib import Path
 
@@ -144,6 +145,23 @@ class TestCompileCache:
         (tmp_path / "next" / "inductor" / "kernel.so").write_bytes(b"mine")
         assert self.harvest(session, run) == 1
         assert self.next_run(session, tmp_path)["inductor/kernel.so"] == b"code"
+
+    def test_groups_of_files_name_the_runs_own_copies(
+        self, session: Session, run: Path, tmp_path: Path
+    ) -> None:
+        kernel = run / "scratch" / "compiled" / "triton" / "HASH"
+        kernel.mkdir(parents=True)
+        (kernel / "add.cubin").write_bytes(b"code")
+        children = {"add.cubin": str(kernel / "add.cubin"), "x": str(kernel / ".." / ".." / "x")}
+        (kernel / "__grp__add.json").write_text(json.dumps({"child_paths": children}))
+        (kernel / "__grp__odd.json").write_text("[]")
+        assert self.harvest(session, run) == 3
+        found = self.next_run(session, tmp_path)
+        own = tmp_path / "next" / "triton" / "HASH"
+        named = json.loads(found["triton/HASH/__grp__add.json"])["child_paths"]
+        assert named == {"add.cubin": str(own / "add.cubin"), "x": str(own / "x")}
+        assert (own / "add.cubin").read_bytes() == b"code"
+        assert "triton/HASH/__grp__odd.json" not in found
 
     def test_links_and_pipes_are_passed_over(
         self, session: Session, run: Path, tmp_path: Path
