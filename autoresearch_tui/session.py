@@ -23,7 +23,7 @@ import platformdirs
 import pygit2
 
 FOLDER_NAME = "autoresearch"
-HEARTBEAT_INTERVAL_S = 1.0
+HEARTBEAT_INTERVAL_S = 0.5
 HEARTBEAT_LOST_AFTER_S = 8.0
 LOCK_PATIENCE_S = 1.0
 LOCK_PAUSE_S = 0.02
