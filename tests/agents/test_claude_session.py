@@ -34,7 +34,12 @@ async def test_a_scripted_model_proposes_for_a_night(form: Form, workshop: Works
         lab = workshop.lab(agent, fallback=fallback(), max_experiments=EXPERIMENTS)
         assert (await lab.run()).finished
     print(f"\n{form}:", *table(workshop.facts()), sep="\n")
-    mine = [each for each in lab.state.experiments.values() if each.agent == agent.name]
+    # What was proposed to an incumbent that lost its place may be passed over, and is not counted.
+    mine = [
+        each
+        for each in lab.state.experiments.values()
+        if each.agent == agent.name and each.status is not Status.SKIPPED
+    ]
     assert len(mine) == EXPERIMENTS - 1
     assert all(each.usage.input_tokens >= 100 for each in mine)
     assert any(each.status is Status.KEEP for each in mine)

@@ -194,9 +194,13 @@ async def test_they_leave_the_night_running(
     left = list(BROKEN.values())[::step]
     good = EditOneConstant(r"^(LEARNING_RATE) = ([0-9.]+)")
 
+    trouble: list[Turn] = []
+
     def script(request: dict[str, Any]) -> Turn:
-        begins = not any(each["role"] == "assistant" for each in request["messages"])
-        return left.pop(0) if left and begins else good(request)
+        if len(request["messages"]) == 1:
+            trouble[:] = left[:1]
+            del left[:1]
+        return trouble[0] if trouble else good(request)
 
     other = ScriptedAgent(*(0.5 + number / 1000 for number in range(1000)))
     other.name = "other"
