@@ -27,6 +27,7 @@ Device = Literal["cuda", "mps", "cpu"]
 Profile = Literal["small", "full"]
 SandboxChoice = Literal["auto", "require", "off"]
 Overlap = Literal["auto", "on", "off"]
+EditForm = Literal["auto", "tools", "text"]
 Layer = dict[str, Any]
 """Sections, each a table of keys and values as far as the user wrote one."""
 
@@ -91,6 +92,14 @@ class AgentSettings(_Section, frozen=True, kw_only=True):
     """Answers of the model for one proposal."""
     max_output_tokens: int = 32_000
     """Tokens of the model for one proposal."""
+    form: EditForm = "auto"
+    """How the model hands in its edits: by `tools`, as `text`, or `auto`: by tools, until a local
+    server's model turns out to be weak at them."""
+    context_tokens: int | None = None
+    """What the context of a local server's model holds; learned from its refusals."""
+    api_key_env: str | None = None
+    """The environment variable that holds the key. The one for Anthropic is sent to no
+    `base_url` unless it is named here."""
 
 
 class ApprovalSettings(_Section, frozen=True, kw_only=True):
@@ -287,6 +296,7 @@ def _check_sense(settings: Settings) -> None:
         "agent.limit_s": settings.agent.limit_s,
         "agent.max_turns": settings.agent.max_turns,
         "agent.max_output_tokens": settings.agent.max_output_tokens,
+        "agent.context_tokens": settings.agent.context_tokens,
         "limits.max_experiments": settings.limits.max_experiments,
         "limits.max_hours": settings.limits.max_hours,
         "limits.max_cost": settings.limits.max_cost,

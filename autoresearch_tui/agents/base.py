@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 from autoresearch_tui.record.events import Usage
-from autoresearch_tui.record.samples import ThoughtKind
+from autoresearch_tui.record.samples import StepSample, ThoughtKind
 from autoresearch_tui.record.state import SessionState
 
 Think = Callable[[ThoughtKind, str], None]
@@ -55,6 +55,32 @@ class Archive(Protocol):
         """Return the last lines that an experiment's run printed."""
         ...
 
+    def curve(self, experiment: int) -> list[StepSample]:
+        """Return what an experiment's run logged, oldest first: its own word, shown only."""
+        ...
+
+
+@dataclass(frozen=True)
+class Repair:
+    """An edit that crashed early, for what looks like a small fault in it."""
+
+    experiment: int
+    """The one that crashed."""
+    title: str
+    hypothesis: str
+    train: str
+    """Its whole file, the fault included."""
+    reason: str
+    output: str
+    """The last lines that its run printed, the traceback among them."""
+
+
+@dataclass(slots=True)
+class Spending:
+    """What a proposal has cost up to now: an agent keeps it, the lab counts it whatever happens."""
+
+    usage: Usage = field(default_factory=Usage)
+
 
 @dataclass(frozen=True)
 class Context:
@@ -76,6 +102,11 @@ class Context:
     """The human's sentences for this proposal."""
     refused: str = ""
     """Why the agent's last answer could not be run; empty where it could."""
+    notebook: str = ""
+    """The agent's own page of notes; empty at first."""
+    repair_of: Repair | None = None
+    """What the proposal is asked to mend; only agents that can are asked to."""
+    spending: Spending = field(default_factory=Spending)
 
 
 @dataclass(frozen=True)
@@ -90,6 +121,17 @@ class Proposal:
     expected_change: float | None = None
     """Of `val_bpb`, in bits per byte; negative is better."""
     usage: Usage = field(default_factory=Usage)
+    notebook: str | None = None
+    """The agent's new page of notes; none leaves it as it is."""
+    repairs: int | None = None
+    """The crashed experiment whose edit this one mends; none where it is an idea of its own."""
+
+
+@runtime_checkable
+class Repairer(Protocol):
+    """An agent that can be shown an edit that crashed, and mend it."""
+
+    can_repair: bool
 
 
 @runtime_checkable

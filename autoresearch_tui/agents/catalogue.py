@@ -47,23 +47,46 @@ class Options(Protocol):
         """Tokens of a model for one proposal."""
         ...
 
+    @property
+    def form(self) -> str:
+        """How a model hands in its edits: `tools`, `text`, or `auto`."""
+        ...
+
+    @property
+    def context_tokens(self) -> int | None:
+        """What the context of a local model holds; learned from its server where none."""
+        ...
+
+    @property
+    def api_key_env(self) -> str | None:
+        """The variable that holds the key; for Anthropic's own server `KEY_VARIABLE`."""
+        ...
+
 
 def choose(options: Options, environ: Mapping[str, str]) -> tuple[Agent, str | None]:
     """Return the agent that was asked for, and what a person should know of the choice.
 
     `auto` is claude where the environment has a key or a server was named, and else tpe. The key
-    is looked for in `ANTHROPIC_API_KEY` of `environ` alone.
+    for Anthropic is in `ANTHROPIC_API_KEY` of `environ`, unless another variable is named; a server
+    of the user's own is sent none but that of a variable that was named for it.
 
     Raises:
-        AgentError: there is no such kind, or claude has neither a key nor a server.
+        AgentError: there is no such kind, claude has neither a key nor a server, or the variable
+            that was named is empty.
     """
-    key = environ.get(KEY_VARIABLE, "").strip() or None
+    variable = options.api_key_env or (None if options.base_url else KEY_VARIABLE)
+    key = environ.get(variable, "").strip() or None if variable else None
     can_ask_model = bool(key or options.base_url)
     match options.kind:
         case "tpe":
             return fallback(), None
         case "claude" | "auto" if can_ask_model:
-            return _claude(key, options), None
+            if options.api_key_env and not key:
+                raise AgentError(
+                    f"{options.api_key_env}, which [agent] names as api_key_env, is not set. Set "
+                    "it to the key of the agent's server, or take api_key_env away."
+                )
+            return _claude(key, variable, options), None
         case "claude":
             raise AgentError(
                 f"The agent claude needs a key in {KEY_VARIABLE}, or the address of a server of "
@@ -91,12 +114,12 @@ def fallback() -> Agent:
     return TpeAgent()
 
 
-def _claude(key: str | None, options: Options) -> Agent:
+def _claude(key: str | None, variable: str | None, options: Options) -> Agent:
     from autoresearch_tui.agents.claude import (  # noqa: PLC0415
         DEFAULT_MODEL,
         ClaudeAgent,
-        Limits,
     )
+    from autoresearch_tui.agents.requests import Form, Limits  # noqa: PLC0415
 
     return ClaudeAgent(
         model=options.model or DEFAULT_MODEL,
@@ -107,4 +130,7 @@ def _claude(key: str | None, options: Options) -> Agent:
             turns=options.max_turns,
             output_tokens=options.max_output_tokens,
         ),
+        form=Form(options.form),
+        context_tokens=options.context_tokens,
+        key_variable=variable,
     )

@@ -5,32 +5,44 @@ import difflib
 
 CONTEXT_LINES = 3
 """Lines shown around the place that an edit probably meant."""
+LINES_TOLD = 8
+"""Of the places of what is not unique."""
+QUOTED_CHARACTERS = 1_000
+"""Of the lines shown; one may be as long as a file."""
 
 
 class EditError(Exception):
     """An edit that can not be made; the message tells the model how to make it."""
 
 
-def replace(text: str, old: str, new: str) -> str:
+def replace(text: str, old: str, new: str, name: str = "old_text") -> str:
     """Return the text with its one occurrence of `old` replaced.
+
+    Args:
+        text: the whole file.
+        old: what is to be replaced.
+        new: what comes into its place.
+        name: what whoever edits calls `old`.
 
     Raises:
         EditError: `old` is empty, is not there, stands there more than once, or equals `new`.
     """
     if not old:
-        raise EditError("old_text is empty. Give the exact lines that are to be replaced.")
+        raise EditError(f"{name} is empty. Give the exact lines that are to be replaced.")
     if old == new:
-        raise EditError("old_text and new_text are the same, so nothing would change.")
+        raise EditError(f"{name} and what replaces it are the same, so nothing would change.")
     match text.count(old):
         case 1:
             return text.replace(old, new)
         case 0:
             raise EditError(
-                "old_text was not found: it must match to the last space. " + _nearest(text, old)
+                f"{name} was not found: it must match to the last space. " + _nearest(text, old)
             )
         case count:
+            lines = ", ".join(map(str, _lines(text, old)))
+            more = ", ..." if count > LINES_TOLD else ""
             raise EditError(
-                f"old_text stands there {count} times, first at line {_line(text, old)}. "
+                f"{name} stands there {count} times, at the lines {lines}{more}. "
                 "Add the lines before or after it until it is unique."
             )
 
@@ -66,18 +78,27 @@ def summary(before: str, after: str) -> str:
     return "  ".join(line[:60] for line in shown) + count
 
 
-def _line(text: str, part: str) -> int:
-    return text.count("\n", 0, text.index(part)) + 1
+def _lines(text: str, part: str) -> list[int]:
+    """Return the lines at which a part begins, the first ones."""
+    lines: list[int] = []
+    at = text.find(part)
+    while at >= 0 and len(lines) < LINES_TOLD:
+        lines.append(text.count("\n", 0, at) + 1)
+        at = text.find(part, at + len(part))
+    return lines
 
 
 def _nearest(text: str, old: str) -> str:
     """Return where an edit's first telling line nearly stands, quoted with its surroundings."""
     lines = text.splitlines()
-    sought = max(old.splitlines(), key=lambda line: len(line.strip())).strip()
+    sought = max(old.splitlines() or [old], key=lambda line: len(line.strip())).strip()
     stripped = [line.strip() for line in lines]
     close = difflib.get_close_matches(sought, stripped, n=1, cutoff=0.5)
     if not close:
         return "No line comes near it; call read_train and copy the text from there."
     at = stripped.index(close[0])
     around = lines[max(0, at - CONTEXT_LINES) : at + CONTEXT_LINES + 1]
-    return f"The nearest is line {at + 1}; this is what stands there:\n" + "\n".join(around)
+    return (
+        f"The nearest is line {at + 1}; this is what stands there:\n"
+        + "\n".join(around)[:QUOTED_CHARACTERS]
+    )

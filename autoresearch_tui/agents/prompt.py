@@ -29,7 +29,8 @@ How to work:
 - Think about what the night's results say, then change one thing, so that its effect can be told \
 from the number. A simplification that costs nothing is a good experiment as well.
 - Edit with edit_train (exact search and replace), or rewrite the file with write_train. Look at \
-past experiments with show_experiment before you repeat an idea.
+past experiments with show_experiment, and search them with query_history, before you repeat an \
+idea.
 - Keep what the script's own documentation says must stay: build_model(), main(), and the trial \
 that prepare.py gives. Do not touch the evaluation, the data or the clock; nothing else is \
 installed but what train.py imports already.
@@ -46,14 +47,13 @@ where you read val_bpb, {metric}; build_model() and the trial are not asked for.
 prints {metric}, how it is computed, and the time that is trained must stay what they are."""
 
 
-def system(program: str, state: SessionState) -> str:
+def system(program: str, state: SessionState, role: str = ROLE) -> str:
     """Return the part of the prompt that stays the same all night."""
     direction = program.strip() or "(none: use your own judgement)"
-    role = ROLE
     if state.best is not None and state.best.standing is Standing.REPORTED:
         way = state.direction.value.capitalize()
         own = OWN_WAY.format(metric=state.metric, direction=way, edited=state.edited_file)
-        role = f"{ROLE}\n\n{own}"
+        role = f"{role}\n\n{own}"
     return f"{role}\n\nThe human's direction (program.md):\n\n{direction}"
 
 
@@ -72,7 +72,7 @@ def task(context: Context) -> str:
         sentences = "\n".join(f"- {sentence}" for sentence in context.steering)
         parts.append(f"The human asks of this experiment, above all else:\n{sentences}")
     if context.refused:
-        reason = _quote_reason(context.refused, REFUSAL_CHARACTERS)
+        reason = quote_reason(context.refused, REFUSAL_CHARACTERS)
         parts.append(f"Your last proposal was not run: {reason}. Propose something else.")
     parts.append(f"Propose experiment {context.experiment}.")
     return "\n\n".join(parts)
@@ -104,9 +104,9 @@ def experiment_text(context: Context, experiment: Experiment) -> str:
     """Return all about one past experiment, in bounded length."""
     diff = context.archive.diff(experiment.number) or "(the baseline: no change)"
     parts = [
-        _line(experiment),
+        line(experiment),
         f"Hypothesis: {experiment.hypothesis[:1_000]}",
-        f"Verdict: {_quote_reason(experiment.reason, 500)}",
+        f"Verdict: {quote_reason(experiment.reason, 500)}",
     ]
     if run := experiment.last_run:
         parts.append(
@@ -129,7 +129,7 @@ def _unmarked(text: str) -> str:
     return re.sub(r"<(?=[\s/]*training_output)", "(", text, flags=re.IGNORECASE)
 
 
-def _quote_reason(reason: str, limit: int) -> str:
+def quote_reason(reason: str, limit: int) -> str:
     """Return why a run failed, which may be the run's own words, as marked data on one line."""
     inside = _unmarked(" ".join(reason.split())).replace("[", "(").replace("]", ")")
     return f"[{inside[:limit]}]"
@@ -143,10 +143,11 @@ def _setting(state: SessionState) -> str:
 
 
 def _table(title: str, experiments: list[Experiment]) -> str:
-    return "\n".join([f"{title}:", *map(_line, experiments)])
+    return "\n".join([f"{title}:", *map(line, experiments)])
 
 
-def _line(experiment: Experiment) -> str:
+def line(experiment: Experiment) -> str:
+    """Return an experiment on one line."""
     score = "-" if experiment.val_bpb is None else f"{experiment.val_bpb:.4f}"
     change = "" if experiment.change is None else f" ({experiment.change:+.4f})"
     text = f"#{experiment.number} {experiment.status or experiment.phase} {score}{change}"
@@ -154,7 +155,7 @@ def _line(experiment: Experiment) -> str:
         text += f" from #{experiment.parent}"
     title = " ".join(experiment.title.split())
     failed = experiment.val_bpb is None and experiment.reason
-    reason = f" {_quote_reason(experiment.reason, 80)}" if failed else ""
+    reason = f" {quote_reason(experiment.reason, 80)}" if failed else ""
     return f"{text}: {title[: LINE_CHARACTERS - 80]}{reason}"
 
 

@@ -1,44 +1,30 @@
-"""The tools that a language model works with: a desk with one file on it, for one experiment."""
+"""A language model's desk: one file, the night's past and a notebook, for one experiment."""
 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import msgspec
 
-from autoresearch_tui.agents import edits, prompt
-from autoresearch_tui.agents.base import Context
+from autoresearch_tui.agents import edits, history
+from autoresearch_tui.agents.base import Context, Proposal
 from autoresearch_tui.agents.edits import EditError
-
-if TYPE_CHECKING:
-    from anthropic.types import ToolParam
+from autoresearch_tui.agents.toolbox import (
+    TOOLS,
+    EditTrain,
+    QueryHistory,
+    ShowExperiment,
+    Submit,
+    WriteNotebook,
+    WriteTrain,
+)
+from autoresearch_tui.record.events import Usage
 
 TITLE_CHARACTERS = 100
 HYPOTHESIS_CHARACTERS = 4_000
-
-
-class _ReadTrain(msgspec.Struct, frozen=True):
-    pass
-
-
-class _EditTrain(msgspec.Struct, frozen=True):
-    old_text: str
-    new_text: str
-
-
-class _WriteTrain(msgspec.Struct, frozen=True):
-    text: str
-
-
-class _ShowExperiment(msgspec.Struct, frozen=True):
-    number: int
-
-
-class _Submit(msgspec.Struct, frozen=True):
-    title: str
-    hypothesis: str
-    expected_change: float | None = None
+NOTEBOOK_CHARACTERS = 4_000
+FILE_CHARACTERS = 1_000_000
+"""Of a file anew; a script is a thirtieth of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +49,11 @@ class Desk:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self.text = context.train
-        """`train.py` as edited so far."""
+        self._repair = context.repair_of
+        self.text = self._repair.train if self._repair else context.train
+        """`train.py` as edited so far; at first the incumbent's, or the edit to be mended."""
+        self.notebook: str | None = None
+        """The new page of notes, if one was written."""
         self.submission: Submission | None = None
         self.failed_submits = 0
 
@@ -73,12 +62,13 @@ class Desk:
 
         Whatever is wrong with the call becomes a reply that the model can act on.
         """
-        if name not in _TOOLS:
-            say(f"{name}: no such tool")
-            return Reply(f"There is no tool {name!r}. There are: {', '.join(_TOOLS)}.", True)
+        if name not in TOOLS:
+            say(f"{name[:TITLE_CHARACTERS]}: no such tool")
+            known = ", ".join(TOOLS)
+            return Reply(f"There is no tool {name[:TITLE_CHARACTERS]!r}. There are: {known}.", True)
         try:
             # Models often write numbers as strings.
-            call = msgspec.convert(arguments, _TOOLS[name], strict=False)
+            call = msgspec.convert(arguments, TOOLS[name], strict=False)
         except msgspec.ValidationError as error:
             say(f"{name}: malformed arguments")
             return Reply(f"The arguments of {name} are malformed: {error}. Call it again.", True)
@@ -93,108 +83,92 @@ class Desk:
     def _do(self, call: msgspec.Struct) -> tuple[str, str]:
         """Return the reply to the model and the rest of the line to show."""
         match call:
-            case _EditTrain(old_text=old, new_text=new):
+            case EditTrain(old_text=old, new_text=new):
                 before, self.text = self.text, edits.replace(self.text, old, new)
                 return "Done.", edits.summary(before, self.text)
-            case _WriteTrain(text=text):
-                before, self.text = self.text, text if text.endswith("\n") else f"{text}\n"
-                return "Done.", edits.summary(before, self.text)
-            case _ShowExperiment(number=number):
+            case WriteTrain(text=text):
+                return "Done.", self.write(text)
+            case ShowExperiment(number=number):
                 return self._show(number), f"#{number}"
-            case _Submit():
-                return self._submit(call)
+            case QueryHistory(status=status, text=text, constant=constant):
+                asked = " ".join(filter(None, (status, text, constant)))
+                return history.query(self._context, status, text, constant), asked[:100]
+            case WriteNotebook(text=text):
+                return self.note(text), f"{len(text)} characters"
+            case Submit():
+                return "Submitted.", self.submit(
+                    call.title, call.hypothesis, call.expected_change
+                ).title
             case _:
                 return self.text, f"{self.text.count(chr(10))} lines"
+
+    def write(self, text: str) -> str:
+        """Take a whole file anew, and return what that changes on one line.
+
+        Raises:
+            EditError: it is too long to be a script.
+        """
+        if len(text) > FILE_CHARACTERS:
+            raise EditError(
+                f"train.py may have {FILE_CHARACTERS} characters; that has {len(text)}."
+            )
+        before, self.text = self.text, text if text.endswith("\n") else f"{text}\n"
+        return edits.summary(before, self.text)
+
+    def note(self, text: str) -> str:
+        """Take a new page of notes.
+
+        Raises:
+            EditError: it is longer than a page.
+        """
+        if len(text) > NOTEBOOK_CHARACTERS:
+            raise EditError(
+                f"The page has room for {NOTEBOOK_CHARACTERS} characters; yours has {len(text)}. "
+                "Leave out what matters least."
+            )
+        self.notebook = text
+        return "Noted."
 
     def _show(self, number: int) -> str:
         experiment = self._context.state.experiments.get(number)
         if experiment is None:
             known = max(self._context.state.experiments, default=0)
             raise EditError(f"There is no experiment {number}; they go from 0 to {known}.")
-        return prompt.experiment_text(self._context, experiment)
+        return history.look(self._context, experiment)
 
-    def _submit(self, call: _Submit) -> tuple[str, str]:
+    def submit(self, title: str, hypothesis: str, expected_change: float | None) -> Submission:
+        """Hand the file in.
+
+        Raises:
+            EditError: it can not run, or changes nothing.
+        """
         try:
             edits.check(self.text, self._context.train)
+            if self._repair:
+                edits.check(self.text, self._repair.train)
         except EditError:
             self.failed_submits += 1
             raise
-        title = " ".join(call.title.split()) or "An edit without a title"
+        title = " ".join(title.split()) or "An edit without a title"
+        if self._repair:
+            title = f"repair of #{self._repair.experiment}: {title}"
         if len(title) > TITLE_CHARACTERS:
             title = f"{title[: TITLE_CHARACTERS - 3]}..."
-        expected = call.expected_change
-        if expected is not None and not math.isfinite(expected):
-            expected = None
-        hypothesis = call.hypothesis.strip()[:HYPOTHESIS_CHARACTERS]
-        self.submission = Submission(title, hypothesis, expected)
-        return "Submitted.", title
+        if expected_change is not None and not math.isfinite(expected_change):
+            expected_change = None
+        self.submission = Submission(
+            title, hypothesis.strip()[:HYPOTHESIS_CHARACTERS], expected_change
+        )
+        return self.submission
 
-
-_TOOLS: dict[str, type[msgspec.Struct]] = {
-    "read_train": _ReadTrain,
-    "edit_train": _EditTrain,
-    "write_train": _WriteTrain,
-    "show_experiment": _ShowExperiment,
-    "submit": _Submit,
-}
-
-
-def _schema(properties: dict[str, object], *required: str) -> dict[str, object]:
-    return {"type": "object", "properties": properties, "required": list(required)}
-
-
-def _text(description: str) -> dict[str, object]:
-    return {"type": "string", "description": description}
-
-
-DEFINITIONS: list["ToolParam"] = [
-    {
-        "name": "read_train",
-        "description": "Return train.py as you edited it so far.",
-        "input_schema": _schema({}),
-    },
-    {
-        "name": "edit_train",
-        "description": "Replace one piece of train.py, which must match exactly and stand there "
-        "once.",
-        "input_schema": _schema(
-            {
-                "old_text": _text("The exact text to replace, indentation included."),
-                "new_text": _text("The text to put there; empty to delete."),
-            },
-            "old_text",
-            "new_text",
-        ),
-    },
-    {
-        "name": "write_train",
-        "description": "Write the whole of train.py anew. For larger rewrites only.",
-        "input_schema": _schema({"text": _text("The complete new file.")}, "text"),
-    },
-    {
-        "name": "show_experiment",
-        "description": "Return the diff, the result and the end of the output of a past "
-        "experiment.",
-        "input_schema": _schema(
-            {"number": {"type": "integer", "description": "Its number; 0 is the baseline."}},
-            "number",
-        ),
-    },
-    {
-        "name": "submit",
-        "description": "Hand train.py in as this experiment. Call it once, last.",
-        "input_schema": _schema(
-            {
-                "title": _text("The change in half a line, as a commit's subject."),
-                "hypothesis": _text("Why it should help, in one to three sentences."),
-                "expected_change": {
-                    "type": "number",
-                    "description": "The change of val_bpb that you expect; negative is better.",
-                },
-            },
-            "title",
-            "hypothesis",
-        ),
-    },
-]
-"""The same tools as the model is told of them."""
+    def proposal(self, submission: Submission, usage: Usage) -> Proposal:
+        """Return what was submitted as the lab takes it."""
+        return Proposal(
+            train=self.text,
+            title=submission.title,
+            hypothesis=submission.hypothesis,
+            expected_change=submission.expected_change,
+            usage=usage,
+            notebook=self.notebook,
+            repairs=self._repair.experiment if self._repair else None,
+        )

@@ -1,8 +1,9 @@
 """What proposals cost: tokens times the price of their model.
 
 The built-in table holds Anthropic's published prices as of November 2026, without discounts for
-batches; cache writes are those that live five minutes, as the claude agent asks for. A person's
-own prices (`[prices."model"]`) stand above it, and are the only ones for a local server.
+batches; cache writes are those that live five minutes, and one that lives an hour costs
+`CACHE_HOUR_FACTOR` of that. A person's own prices (`[prices."model"]`) stand above it, and are the
+only ones for a local server.
 """
 
 import re
@@ -16,6 +17,9 @@ from autoresearch_tui.settings import Price
 TOKENS_PER_PRICE = 1e6
 CACHE_WRITE_FACTOR = 1.25
 """A token written to the cache costs so much more than one that is read afresh."""
+CACHE_HOUR_FACTOR = 1.6
+"""A token that stays in the cache for an hour, against one that stays for five minutes: twice the
+price of one that is read afresh, against 1.25 times."""
 _SNAPSHOT = re.compile(r"(-latest|[-@]\d{8})?")
 """What follows the name of a model that is dated. Anything else makes it another model."""
 
@@ -87,6 +91,7 @@ class Prices:
             + usage.output_tokens * price.output
             + usage.cache_read_tokens * price.cache_read
             + usage.cache_write_tokens * price.cache_write
+            + usage.cache_write_1h_tokens * price.cache_write * (CACHE_HOUR_FACTOR - 1)
         ) / TOKENS_PER_PRICE
 
     def priced(self, model: str | None, usage: Usage) -> Usage:

@@ -10,8 +10,15 @@ from pathlib import Path
 
 import msgspec
 
-from autoresearch_tui.agents.base import Agent, Context, Proposal, ProposalError, Think
-from autoresearch_tui.lab import clock, notebook, stages
+from autoresearch_tui.agents.base import (
+    Agent,
+    Context,
+    Proposal,
+    ProposalError,
+    Spending,
+    Think,
+)
+from autoresearch_tui.lab import clock, notebook, repairs, stages
 from autoresearch_tui.lab.hand import HUMAN_AGENT
 from autoresearch_tui.lab.patience import Aside, OutOfPatience, Patience
 from autoresearch_tui.lab.prices import NO_PRICES, Prices
@@ -22,8 +29,8 @@ from autoresearch_tui.lab.storing import Change, change_between, commit_below, w
 from autoresearch_tui.lab.tried import Tried
 from autoresearch_tui.record import events
 from autoresearch_tui.record.events import KnownFact, Level
-from autoresearch_tui.record.lines import LineWriter
-from autoresearch_tui.record.samples import Thought, ThoughtKind
+from autoresearch_tui.record.lines import LineTail, LineWriter
+from autoresearch_tui.record.samples import StepSample, Thought, ThoughtKind
 from autoresearch_tui.record.state import Experiment, SessionState
 from autoresearch_tui.session import Session
 from autoresearch_tui.settings import Settings
@@ -35,6 +42,7 @@ AGENT_SEEDS = 1 << 32
 STREAMED = (ThoughtKind.TEXT, ThoughtKind.THINKING)
 
 log = logging.getLogger(__name__)
+_steps = msgspec.json.Decoder(StepSample)
 
 Record = Callable[[KnownFact], None]
 
@@ -60,6 +68,14 @@ class SessionArchive:
     def output_tail(self, experiment: int) -> str:
         """Return the last lines that an experiment's run printed."""
         return stages.last_lines(self._session.output(experiment), OUTPUT_TAIL_LINES)
+
+    def curve(self, experiment: int) -> list[StepSample]:
+        """Return what an experiment's run logged, oldest first: its own word, shown only."""
+        samples: list[StepSample] = []
+        for line in LineTail(self._session.metrics(experiment)).read():
+            with contextlib.suppress(msgspec.DecodeError):
+                samples.append(_steps.decode(line))
+        return samples
 
 
 class Thoughts:
@@ -181,23 +197,34 @@ class Proposer:
             await asyncio.sleep(wait_s)
         if self._aside is None and self._roster.is_to_be_asked_aside(time.monotonic()):
             self._aside = Aside(self._roster.agent, self._context(state, incumbent, []), self._ask)
+        repair = None if late else repairs.wanted(state, SessionArchive(self._session), agent)
+        spending = Spending()
         record(
             events.ProposalStarted(
-                at=clock.now(), experiment=number, agent=agent.name, steering=steering
+                at=clock.now(),
+                experiment=number,
+                agent=agent.name,
+                steering=steering,
+                repairs=repair.experiment if repair else None,
             )
         )
         flushing = asyncio.create_task(self._thoughts.flush_regularly())
         try:
             proposal = late
             if proposal is None:
+                refused = self._refused.get(agent.name, "")
+                context = self._context(state, incumbent, steering, refused)
                 proposal = await self._ask(
                     agent,
-                    self._context(state, incumbent, steering, self._refused.get(agent.name, "")),
+                    replace(context, repair_of=repair, spending=spending),
                     lambda kind, text: self._thoughts.add(number, kind, text),
                 )
             self._tried.refuse_repeats(state, proposal.train, proposal.usage)
         except ProposalError as error:
             await self._fail(agent, state, record, error)
+        except asyncio.CancelledError:
+            self._record_cancelled(agent, number, record, spending)
+            raise
         else:
             self._store(state, record, proposal, incumbent.number, agent.name, agent.model)
             self._refused.pop(agent.name, None)
@@ -236,13 +263,15 @@ class Proposer:
         except ProposalError:
             raise
         except OutOfPatience as error:
-            raise ProposalError(f"{agent.name} {error}", outage=True) from error
+            usage = context.spending.usage
+            raise ProposalError(f"{agent.name} {error}", usage, outage=True) from error
         except UnicodeEncodeError as error:
             raise ProposalError(f"{agent.name} proposed text that is no Unicode") from error
         except Exception as error:
             # Whatever goes wrong in an agent must not end the night.
             log.exception("the agent %s failed", agent.name)
-            raise ProposalError(f"{agent.name} failed with {error!r}; see lab.log") from error
+            reason = f"{agent.name} failed with {error!r}; see lab.log"
+            raise ProposalError(reason, context.spending.usage) from error
         return proposal
 
     async def _take_late(
@@ -324,15 +353,29 @@ class Proposer:
             )
         )
 
+    def _record_cancelled(
+        self, agent: Agent, number: int, record: Record, spending: Spending
+    ) -> None:
+        """Count what a proposal cost that was given up, if it cost anything."""
+        usage = self._prices.priced(agent.model, spending.usage)
+        if usage.input_tokens or usage.output_tokens or usage.cache_read_tokens:
+            record(
+                events.ProposalCancelled(
+                    at=clock.now(), experiment=number, agent=agent.name, usage=usage
+                )
+            )
+
     def _record_change(self, agent: Agent, record: Record, reason: str) -> None:
         record(
             events.AgentChanged(at=clock.now(), agent=agent.name, model=agent.model, reason=reason)
         )
 
-    async def close(self) -> None:
+    async def close(self, state: SessionState, record: Record) -> None:
         """End what is asked beside the proposals."""
         if self._aside is not None:
             await self._aside.close()
+            agent, spending = self._roster.agent, self._aside.spending
+            self._record_cancelled(agent, state.next_number, record, spending)
 
     def _store(
         self,
@@ -372,6 +415,7 @@ class Proposer:
             usage=self._prices.priced(model, proposal.usage),
             marks=list(change.marks),
             edit=edit,
+            repairs=proposal.repairs,
         )
         write_files(self._session, proposed, proposal.train, change.diff)
         record(proposed)

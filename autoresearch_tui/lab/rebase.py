@@ -136,6 +136,7 @@ class Rebaser:
             usage=experiment.usage,
             marks=list(change.marks),
             edit=experiment.edit,
+            repairs=experiment.repairs,
         )
         write_files(self._tools.session, proposed, train, change.diff)
         self._record(rebased)

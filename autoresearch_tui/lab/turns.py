@@ -44,7 +44,7 @@ class Turns:
 
     async def close(self) -> None:
         """End what is asked beside the proposals."""
-        await self._proposer.close()
+        await self._proposer.close(self._state, self._record)
 
     def step_aside(self, turns: int, reason: str) -> bool:
         """Give the fallback the agent's next turns; return whether it can take them."""

@@ -114,6 +114,8 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     output_tokens: int = 0
     cache_read_tokens: int = 0
     cache_write_tokens: int = 0
+    cache_write_1h_tokens: int = 0
+    """Those among the ones written to a cache that stay there for an hour, which costs more."""
     cost_usd: float | None = None
     """By the session's price table; none where it has no price for the model."""
 
@@ -186,6 +188,8 @@ class Proposed(Fact, frozen=True, kw_only=True, tag="proposed"):
     """What in the edit deserves a person's eye, a sentence each."""
     edit: int | None = None
     """The person's queued edit that it is; none of an agent's."""
+    repairs: int | None = None
+    """The crashed experiment whose edit it mends."""
 
 
 class ProposalStarted(Fact, frozen=True, kw_only=True, tag="proposal_started"):
@@ -195,6 +199,8 @@ class ProposalStarted(Fact, frozen=True, kw_only=True, tag="proposal_started"):
     agent: str
     steering: list[str] = []
     """The human's sentences that this proposal was given."""
+    repairs: int | None = None
+    """The crashed experiment that the agent was asked to mend."""
 
 
 class ProposalFailed(Fact, frozen=True, kw_only=True, tag="proposal_failed"):
@@ -203,6 +209,14 @@ class ProposalFailed(Fact, frozen=True, kw_only=True, tag="proposal_failed"):
     experiment: int
     agent: str
     reason: str
+    usage: Usage = Usage()
+
+
+class ProposalCancelled(Fact, frozen=True, kw_only=True, tag="proposal_cancelled"):
+    """A proposal was given up before its agent answered; what it had cost by then is spent."""
+
+    experiment: int
+    agent: str
     usage: Usage = Usage()
 
 
@@ -417,6 +431,7 @@ KnownFact = (
     | ProposalStarted
     | Proposed
     | ProposalFailed
+    | ProposalCancelled
     | Rebased
     | EditQueued
     | ApprovalRequested

@@ -151,6 +151,8 @@ def _notice(state: SessionState, fact: events.Notice) -> None:
 
 def _start_proposal(state: SessionState, fact: events.ProposalStarted) -> None:
     state.asking = Asking(fact.experiment, fact.agent, fact.at)
+    if fact.repairs in state.experiments:
+        state.experiments[fact.repairs].repair_asked = True
     if not fact.steering:
         return
     given = list(fact.steering)
@@ -163,6 +165,11 @@ def _start_proposal(state: SessionState, fact: events.ProposalStarted) -> None:
 def _fail_proposal(state: SessionState, fact: events.ProposalFailed) -> None:
     state.asking = None
     state.proposal_failures_in_a_row += 1
+    _spend(state, fact.usage)
+
+
+def _cancel_proposal(state: SessionState, fact: events.ProposalCancelled) -> None:
+    state.asking = None
     _spend(state, fact.usage)
 
 
@@ -195,6 +202,7 @@ def _propose(state: SessionState, fact: events.Proposed) -> None:
         proposed_at=fact.at,
         marks=fact.marks,
         edit=fact.edit,
+        repairs=fact.repairs,
     )
 
 
@@ -368,6 +376,7 @@ RULES: dict[type[AnyFact], Callable[[SessionState, Any], None]] = {
     events.ProposalStarted: _start_proposal,
     events.Proposed: _propose,
     events.ProposalFailed: _fail_proposal,
+    events.ProposalCancelled: _cancel_proposal,
     events.Rebased: _rebase,
     events.EditQueued: _queue_edit,
     events.ApprovalRequested: _request_approval,

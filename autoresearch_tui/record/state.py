@@ -120,6 +120,10 @@ class Experiment(msgspec.Struct, gc=False):
     """What that policy does."""
     edit: int | None = None
     """The person's queued edit that it is; none of an agent's."""
+    repairs: int | None = None
+    """The crashed experiment whose edit it mends."""
+    repair_asked: bool = False
+    """Whether an agent was asked to mend it, which happens once."""
     marks: list[str] = []
     """What in the edit deserves a person's eye, a sentence each."""
     runs: list[Run] = []

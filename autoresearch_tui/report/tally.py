@@ -101,6 +101,8 @@ def tally(facts: Iterable[AnyFact]) -> Tally:
                 spent.failures += 1
                 spent.add(fact.usage)
                 _count(found, f"no proposal from {fact.agent}", fact.reason, fact.experiment)
+            case events.ProposalCancelled():
+                found.by_agent.setdefault(fact.agent, Spent()).add(fact.usage)
             case events.RunEnded(outcome=events.RunOutcome.INTERRUPTED):
                 found.interruptions += 1
             case events.Judged() if fact.status in FAILURES:

@@ -108,11 +108,22 @@ class Fault:
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
+@dataclass(frozen=True)
+class Endless:
+    """An answer that begins, and then says the same until the client goes away."""
+
+    again: Mapping[str, Any]
+    """An event; of the type `bytes` it is sent as it is, without an end."""
+    begun: bool = True
+    """Whether a message and a block of text begin first."""
+    pause_s: float = 0.0
+
+
 class Silence:
     """Nothing, until the client goes away or the server is closed."""
 
 
-Turn = Answer | Fault | Silence
+Turn = Answer | Fault | Silence | Endless
 Script = list[Turn] | Callable[[dict[str, Any]], Turn]
 
 
@@ -161,6 +172,11 @@ class MessagesServer:
         self._server.server_close()
         self._thread.join()
 
+    @property
+    def is_closing(self) -> bool:
+        """Whether nobody waits for an answer any more."""
+        return self._closing.is_set()
+
     def wait_for_end(self) -> None:
         """Block until the server is closed."""
         self._closing.wait()
@@ -200,6 +216,8 @@ class _Handler(BaseHTTPRequestHandler):
             case Silence():
                 self.owner.wait_for_end()
                 self.close_connection = True
+            case Endless():
+                self._go_on(turn, body["model"])
             case Answer():
                 self._stream(turn, turn.events(body["model"], number))
 
@@ -213,9 +231,24 @@ class _Handler(BaseHTTPRequestHandler):
             case Silence():
                 self.owner.wait_for_end()
                 self.close_connection = True
-            case Answer():
+            case Answer() | Endless():
                 model = {"id": self.path.rpartition("/")[2], "type": "model"}
                 self._say(200, {**model, "display_name": "A model", "created_at": "2026-01-01"}, {})
+
+    def _go_on(self, turn: Endless, model: str) -> None:
+        self.send_response(200)
+        self.send_header("content-type", "text/event-stream")
+        self.end_headers()
+        self.close_connection = True
+        begin = Answer(Text("x")).events(model, 0)[:3] if turn.begun else []
+        data = turn.again["data"] if turn.again["type"] == "bytes" else _event(turn.again)
+        try:
+            for event in begin:
+                self.wfile.write(_event(event))
+            while self.owner.pause(turn.pause_s) and not self.owner.is_closing:
+                self.wfile.write(data)
+        except ConnectionError:
+            pass
 
     def _stream(self, answer: Answer, events: list[dict[str, Any]]) -> None:
         self.send_response(200)
@@ -225,9 +258,7 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             end = answer.silent_after if answer.cut_after is None else answer.cut_after
             for event in events[:end]:
-                data = event["raw"] if event["type"] == "raw" else json.dumps(event)
-                name = event.get("name", event["type"])
-                self._chunk(f"event: {name}\ndata: {data}\n\n".encode())
+                self._chunk(_event(event))
                 if not self.owner.pause(answer.pause_s):
                     break
             if answer.silent_after is not None:
@@ -259,6 +290,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
         pass
+
+
+def _event(event: Mapping[str, Any]) -> bytes:
+    data = event["raw"] if event["type"] == "raw" else json.dumps(event)
+    name = event.get("name", event["type"])
+    return f"event: {name}\ndata: {data}\n\n".encode()
 
 
 def _block_events(index: int, block: Block, call_id: str) -> Iterator[dict[str, Any]]:

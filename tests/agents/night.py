@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from autoresearch_tui.agents.base import Context
 from autoresearch_tui.record import events, fold
 from autoresearch_tui.record.events import AnyFact, ApprovalMode, DataSet, Hardware, Status
-from autoresearch_tui.record.samples import ThoughtKind
+from autoresearch_tui.record.samples import StepSample, ThoughtKind
 
 TRAIN = '''\
 """A script."""
@@ -39,6 +39,7 @@ class Night:
     facts: list[AnyFact] = field(default_factory=list[AnyFact])
     trains: dict[int, str] = field(default_factory=dict[int, str])
     outputs: dict[int, str] = field(default_factory=dict[int, str])
+    curves: dict[int, list[StepSample]] = field(default_factory=dict[int, list[StepSample]])
     device: str = "cpu"
 
     def __post_init__(self) -> None:
@@ -118,6 +119,9 @@ class Night:
 
     def output_tail(self, experiment: int) -> str:
         return self.outputs.get(experiment, "")
+
+    def curve(self, experiment: int) -> list[StepSample]:
+        return self.curves.get(experiment, [])
 
     def context(self, *, seed: int = 1, steering: list[str] | None = None) -> Context:
         """Return what an agent is asked next."""

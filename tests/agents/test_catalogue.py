@@ -1,11 +1,14 @@
+import asyncio
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
 from autoresearch_tui.agents import catalogue
+from autoresearch_tui.agents.base import Reachable
 from autoresearch_tui.agents.claude import DEFAULT_MODEL
+from tests.agents.messages_server import Answer, MessagesServer
 
 KEY = {"ANTHROPIC_API_KEY": "a-key"}
 
@@ -18,6 +21,9 @@ class Chosen:
     limit_s: float = 10.0
     max_turns: int = 3
     max_output_tokens: int = 2_000
+    form: str = "auto"
+    context_tokens: int | None = None
+    api_key_env: str | None = None
 
 
 def test_auto_is_claude_with_a_key_or_a_server() -> None:
@@ -33,6 +39,35 @@ def test_auto_is_tpe_without_a_key_and_says_so(environ: dict[str, str]) -> None:
     assert agent.name == "tpe"
     assert notice is not None
     assert "ANTHROPIC_API_KEY" in notice
+
+
+def headers_sent(chosen: Chosen, environ: dict[str, str]) -> dict[str, str]:
+    """Return what a local server is told of who asks."""
+    with MessagesServer([Answer()]) as server:
+        agent, _ = catalogue.choose(replace(chosen, base_url=server.url), environ)
+        assert isinstance(agent, Reachable)
+        asyncio.run(agent.check())
+        return server.headers[0]
+
+
+def test_a_key_goes_to_no_server_that_it_was_not_named_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    environ = {**KEY, "OTHER": "other-key", "ANTHROPIC_AUTH_TOKEN": "a-token"}
+    environ["ANTHROPIC_CUSTOM_HEADERS"] = "X-Secret: a-header"
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    sent = str(headers_sent(Chosen("claude", "m"), environ))
+    assert not any(secret in sent for secret in ("a-key", "other-key", "a-token", "a-header"))
+    sent = str(headers_sent(Chosen("claude", "m", api_key_env="OTHER"), environ))
+    assert "other-key" in sent
+    assert "a-key" not in sent
+
+
+def test_a_named_key_that_is_not_there_is_a_sentence() -> None:
+    chosen = Chosen(base_url="http://localhost:1", api_key_env="OTHER")
+    with pytest.raises(catalogue.AgentError, match=r"OTHER, which .* is not set"):
+        catalogue.choose(chosen, KEY)
 
 
 def test_tpe_needs_no_key_and_no_notice() -> None:

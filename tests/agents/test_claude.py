@@ -1,17 +1,21 @@
 import asyncio
 import itertools
+import json
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
 
+import msgspec
 import pytest
 
 from autoresearch_tui.agents import prompt
-from autoresearch_tui.agents.base import Proposal, ProposalError
-from autoresearch_tui.agents.claude import ClaudeAgent, Limits
+from autoresearch_tui.agents.base import Proposal, ProposalError, Repair
+from autoresearch_tui.agents.claude import ClaudeAgent
+from autoresearch_tui.agents.requests import Limits
 from autoresearch_tui.record.events import Status
-from autoresearch_tui.record.samples import ThoughtKind
+from autoresearch_tui.record.samples import StepSample, ThoughtKind
 from tests.agents.messages_server import (
     Answer,
     EditOneConstant,
@@ -106,8 +110,68 @@ async def test_the_request_holds_the_file_the_night_and_the_direction() -> None:
         "edit_train",
         "write_train",
         "show_experiment",
+        "query_history",
+        "write_notebook",
         "submit",
     ]
+
+
+async def test_the_night_is_searched_and_looked_at_and_noted() -> None:
+    night = begun()
+    night.add(TRAIN, Status.DISCARD, 1.85, parent=0, title="A deeper model")
+    night.add(TRAIN, Status.CRASH, parent=0, title="A wider model")
+    night.curves[1] = [
+        StepSample(t=float(at), step=at, tokens=at, loss=9.0 - at, tokens_per_s=1e3)
+        for at in range(8)
+    ]
+    script: Script = [
+        Answer(
+            ToolUse("query_history", {"status": "crash"}),
+            ToolUse("query_history", {"text": "DEEPER", "constant": "change"}),
+            ToolUse("query_history", {"text": "nothing like it"}),
+            ToolUse("show_experiment", {"number": 1}),
+            ToolUse("write_notebook", {"text": "x" * 4_001}),
+        ),
+        Answer(ToolUse("write_notebook", {"text": "Depth does not help."}), EDIT, SUBMIT),
+    ]
+    proposal, requests = await ask(script, night)
+    crashed, deeper, nothing, shown, note = (each["content"] for each in results(requests[1]))
+    assert "A wider model" in crashed
+    assert "A deeper model" not in crashed
+    assert deeper.startswith("1 found:\n#1 discard 1.8500")
+    assert nothing == "No experiment is like that."
+    assert "over 7 steps: 0 s 9, 1 s 8, " in shown
+    assert "has room for 4000 characters" in note
+    assert proposal.notebook == "Depth does not help."
+
+
+async def test_what_is_found_is_bounded() -> None:
+    night = begun()
+    for number in range(60):
+        night.add(TRAIN, Status.DISCARD, 1.9, parent=0, title=f"{number} " + "x" * 500)
+    script: Script = [Answer(ToolUse("query_history", {})), Answer(EDIT, SUBMIT)]
+    _, requests = await ask(script, night)
+    found = results(requests[1])[0]["content"]
+    assert found.startswith("61 found, the latest 20 of them:\n#41 ")
+    assert len(found) < 20 * 300
+
+
+async def test_a_crashed_edit_is_mended_where_it_stands() -> None:
+    night = begun()
+    crashed = TRAIN.replace("MATRIX_LR = 0.04", "MATRIX_LR = RATE")
+    night.add(crashed, Status.CRASH, parent=0, title="A rate")
+    repair = Repair(1, "A rate", "Faster.", crashed, "exit code 1", "TypeError </training_output>")
+    context = replace(night.context(), repair_of=repair)
+    mend = ToolUse("edit_train", {"old_text": "= RATE", "new_text": "= 0.05"})
+    with MessagesServer([Answer(SUBMIT), Answer(mend, SUBMIT)]) as server:
+        proposal = await agent(server).propose(context, Thoughts())
+        asked = server.requests[0]["messages"][0]["content"][1]["text"]
+    # What crashed is not handed in again.
+    assert "unchanged" in results(server.requests[1])[0]["content"]
+    assert proposal.train == TRAIN.replace("MATRIX_LR = 0.04", "MATRIX_LR = 0.05")
+    assert proposal.title == "repair of #1: MATRIX_LR 0.04 -> 0.05"
+    assert proposal.repairs == 1
+    assert "TypeError (/training_output>" in asked
 
 
 async def test_a_local_server_is_asked_for_nothing_but_the_bare_api() -> None:
@@ -121,6 +185,7 @@ async def test_anthropics_own_server_is_asked_for_thinking_and_caching(
 ) -> None:
     script: Script = [
         Fault(400, "invalid_request_error", "thinking: adaptive is not supported"),
+        Fault(400, "invalid_request_error", "thinking is not supported by this model"),
         Answer(EDIT),
         Answer(SUBMIT),
     ]
@@ -128,13 +193,57 @@ async def test_anthropics_own_server_is_asked_for_thinking_and_caching(
         monkeypatch.setenv("ANTHROPIC_BASE_URL", server.url)
         claude = ClaudeAgent(model="a-model", api_key="a-key", limits=LIMITS)
         await claude.propose(begun().context(), Thoughts())
-        first, second, third = server.requests
+        first, second, third, fourth = server.requests
         assert first["thinking"]["type"] == "adaptive"
         assert first["system"][0]["cache_control"] == {"type": "ephemeral"}
-        # A model that refuses to show its thinking is not asked again.
-        assert "thinking" not in second
+        assert first["cache_control"] == {"type": "ephemeral"}
+        # A model that refuses is asked in the older way, and then no more.
+        assert second["thinking"] == {"type": "enabled", "budget_tokens": 8_192}
         assert "thinking" not in third
+        assert "thinking" not in fourth
         assert server.headers[0]["authorization"] == "Bearer a-key"
+
+
+async def test_what_does_not_change_comes_first_byte_for_byte(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    night, prefixes, tasks = begun(), list[bytes](), list[str]()
+    script: Script = [Answer(EDIT), Answer(SUBMIT), Answer(EDIT), Answer(SUBMIT)]
+    with MessagesServer(script) as server:
+        monkeypatch.setenv("ANTHROPIC_BASE_URL", server.url)
+        claude = ClaudeAgent(model="a-model", api_key="a-key", limits=LIMITS)
+        for _ in range(2):
+            await claude.propose(night.context(), Thoughts())
+            night.add(TRAIN, Status.DISCARD, 1.9, parent=0)
+        for request in server.requests:
+            first = request["messages"][0]["content"]
+            prefixes.append(json.dumps([request["tools"], request["system"], first[0]]).encode())
+            tasks.append(first[1]["text"])
+        one, two, three, _ = server.requests
+    assert len(set(prefixes)) == 1
+    assert tasks[0] == tasks[1] != tasks[2]
+    # The next turn of a proposal adds to the last one, and changes nothing of it.
+    assert two["messages"][: len(one["messages"])] == one["messages"]
+    marked = [three["system"][0], three["messages"][0]["content"][0]]
+    assert all(each["cache_control"]["type"] == "ephemeral" for each in marked)
+    assert "cache_control" not in three["messages"][0]["content"][1]
+
+
+async def test_long_experiments_are_bridged_by_a_longer_cache(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    night = begun()
+    night.facts[0] = msgspec.structs.replace(night.facts[0], budget_s=300.0)
+    written = {"ephemeral_1h_input_tokens": 40, "ephemeral_5m_input_tokens": 2}
+    usage: dict[str, Any] = {"cache_creation_input_tokens": 42, "cache_creation": written}
+    with MessagesServer([Answer(EDIT, SUBMIT, usage=usage)]) as server:
+        monkeypatch.setenv("ANTHROPIC_BASE_URL", server.url)
+        claude = ClaudeAgent(model="claude-haiku-4-5", api_key="a-key", limits=LIMITS)
+        proposal = await claude.propose(night.context(), Thoughts())
+        request = server.requests[0]
+    assert request["system"][0]["cache_control"] == {"type": "ephemeral", "ttl": "1h"}
+    assert request["thinking"]["type"] == "enabled"
+    assert (proposal.usage.cache_write_tokens, proposal.usage.cache_write_1h_tokens) == (42, 40)
 
 
 @pytest.mark.parametrize("suffix", ["", "/", "/v1", "/v1/"])
@@ -172,7 +281,10 @@ async def test_wrong_edits_are_answered_and_can_be_repaired() -> None:
         (Answer(Text("I would raise the rate.")), "call submit"),
         (Answer(), "call submit"),
         (Answer(ToolUse("submit", {}, raw='{title = "a"}')), "no valid JSON"),
-        (Answer(ToolUse("edit_train", {}, raw='{"old_te'), stop_reason="max_tokens"), "malformed"),
+        (
+            Answer(ToolUse("edit_train", {}, raw='{"old_te'), stop_reason="max_tokens"),
+            "no valid JSON",
+        ),
     ],
 )
 async def test_one_repair_is_given_with_the_reason(first: Answer, told: str) -> None:
@@ -197,6 +309,10 @@ async def test_a_wrong_key_is_fatal_and_says_where_it_came_from() -> None:
     assert (asked, error.fatal) == (1, True)
     assert "ANTHROPIC_API_KEY" in str(error)
     assert "a-key" not in str(error)
+    with MessagesServer([Fault(401, "authentication_error", "no key")]) as server:
+        keyless = ClaudeAgent(api_key=None, base_url=server.url, limits=LIMITS)
+        with pytest.raises(ProposalError, match="api_key_env"):
+            await keyless.propose(begun().context(), Thoughts())
 
 
 @pytest.mark.parametrize(
@@ -279,7 +395,7 @@ async def test_who_has_to_wait_is_told_how_long_and_who_else_can_not_answer() ->
 async def test_a_device_that_may_be_waiting_bounds_the_retries(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("autoresearch_tui.agents.claude.PATIENCE_S", 0.05)
+    monkeypatch.setattr("autoresearch_tui.agents.requests.PATIENCE_S", 0.05)
     limits = Limits(seconds=60.0, retries=100, retry_wait_s=0.02)
     error, asked = await fail(lambda _: Fault(500), limits)
     assert asked == 2
@@ -313,9 +429,7 @@ async def test_turns_and_tokens_are_limited() -> None:
     error, asked = await fail(lambda _: Answer(ToolUse("read_train", {})), Limits(turns=3))
     assert asked == 3
     assert "3 turns" in str(error)
-    error, asked = await fail(
-        lambda _: Answer(ToolUse("read_train", {})), Limits(output_tokens=1_100)
-    )
+    error, asked = await fail(lambda _: Answer(ToolUse("read_train", {})), Limits(output_tokens=66))
     assert asked == 2
     assert "output tokens" in str(error)
 
@@ -332,6 +446,25 @@ async def test_a_cancelled_proposal_leaves_at_once() -> None:
         proposing.cancel()
         with pytest.raises(asyncio.CancelledError):
             await proposing
+
+
+async def test_what_a_cancelled_proposal_cost_is_known() -> None:
+    heard, context = asyncio.Event(), begun().context()
+    said = "It may be that the rate is too low. " * 20
+
+    def think(kind: ThoughtKind, text: str) -> None:
+        if context.spending.usage.output_tokens >= 100:
+            heard.set()
+
+    with MessagesServer([Answer(Text(said), silent_after=60)]) as server:
+        proposing = asyncio.create_task(agent(server).propose(context, think))
+        await heard.wait()
+        proposing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await proposing
+    # What was told at its begin, and an estimate of what it wrote.
+    assert context.spending.usage.input_tokens == 100
+    assert 100 <= context.spending.usage.output_tokens <= len(said) // 4
 
 
 async def test_what_a_run_printed_is_quoted_bounded_and_can_not_end_its_quote() -> None:

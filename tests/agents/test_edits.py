@@ -21,7 +21,7 @@ def test_a_text_that_is_nowhere_near_is_answered_with_what_to_do() -> None:
 
 
 def test_an_ambiguous_text_is_answered_with_its_count() -> None:
-    with pytest.raises(EditError, match="3 times, first at line 3"):
+    with pytest.raises(EditError, match="3 times, at the lines 3, 4, 9"):
         edits.replace(TEXT + "A = 3\n", " = ", " == ")
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from autoresearch_tui.agents.claude import ClaudeAgent, Limits
+from autoresearch_tui.agents.claude import ClaudeAgent
+from autoresearch_tui.agents.requests import Limits
 from autoresearch_tui.control import messages
 from autoresearch_tui.lab import roster
 from autoresearch_tui.record import events

@@ -222,7 +222,7 @@ def test_the_disk_is_measured_by_what_experiments_took(
     [
         (Answer(), Grade.OK, "answers"),
         (Fault(404), Grade.OK, "answers"),
-        (Fault(401, "authentication_error"), Grade.FAIL, "was refused"),
+        (Fault(401, "authentication_error"), Grade.FAIL, "wants a key"),
         (Silence(), Grade.FAIL, "did not answer within 0.3 s"),
     ],
 )

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -32,6 +33,11 @@ def test_a_million_tokens_cost_the_price() -> None:
     assert own.cost("m", MILLION_OF_EACH) == 1111
     # As published: 4 and 20 dollars, a twentieth of 4 for what is cached, a quarter more to cache.
     assert Prices({}, local=False).cost("claude-opus-5-5", MILLION_OF_EACH) == 4 + 20 + 0.2 + 5
+
+
+def test_what_is_cached_for_an_hour_costs_twice_what_is_read() -> None:
+    hour = Usage(cache_write_tokens=2 * 10**6, cache_write_1h_tokens=10**6)
+    assert Prices({}, local=False).cost("claude-opus-5-5", hour) == pytest.approx(5 + 8)
 
 
 @given(st.sampled_from(sorted(BUILT_IN)), USAGES, USAGES)
