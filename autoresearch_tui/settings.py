@@ -91,6 +91,8 @@ class AgentSettings(_Section, frozen=True, kw_only=True):
     """Answers of the model for one proposal."""
     max_output_tokens: int = 32_000
     """Tokens of the model for one proposal."""
+    frozen: list[str] = []
+    """What agents may not change: `DEPTH`, `class Attention`, `Block.forward`."""
 
 
 class ApprovalSettings(_Section, frozen=True, kw_only=True):

@@ -76,6 +76,10 @@ class Context:
     """The human's sentences for this proposal."""
     refused: str = ""
     """Why the agent's last answer could not be run; empty where it could."""
+    notebook: str = ""
+    """The agent's own page of notes; empty at first."""
+    frozen: list[str] = field(default_factory=list[str])
+    """What the human froze in `train`: names of constants, functions and classes."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +94,14 @@ class Proposal:
     expected_change: float | None = None
     """Of `val_bpb`, in bits per byte; negative is better."""
     usage: Usage = field(default_factory=Usage)
+    notebook: str | None = None
+    """The agent's new page of notes; none leaves it as it is."""
+    ideas: list[str] = field(default_factory=list[str])
+    """Ideas for the backlog, a sentence each."""
+    took_idea: int | None = None
+    """The number of the backlog's idea that this edit tries."""
+    ideas_first: list[int] = field(default_factory=list[int])
+    """Numbers of ideas that should come first, in this order; the others keep theirs, behind."""
 
 
 @runtime_checkable

@@ -7,7 +7,7 @@ incumbent, so that the diff that is shown is the diff that is run.
 from dataclasses import dataclass
 
 from autoresearch_tui.agents import edits
-from autoresearch_tui.lab import clock, judge, notebook
+from autoresearch_tui.lab import clock, judge, likeness, notebook
 from autoresearch_tui.lab.judge import Verdict
 from autoresearch_tui.lab.merging import merge_lines
 from autoresearch_tui.lab.repository import ExperimentRepository
@@ -120,6 +120,7 @@ class Rebaser:
             lines_added=change.added,
             lines_removed=change.removed,
             marks=list(change.marks),
+            tree_digest=likeness.tree_digest(train),
         )
         proposed = events.Proposed(
             at=experiment.proposed_at,
@@ -136,6 +137,9 @@ class Rebaser:
             usage=experiment.usage,
             marks=list(change.marks),
             edit=experiment.edit,
+            touched=list(change.touched),
+            tree_digest=rebased.tree_digest,
+            idea=experiment.idea,
         )
         write_files(self._tools.session, proposed, train, change.diff)
         self._record(rebased)
