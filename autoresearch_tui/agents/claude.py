@@ -129,6 +129,9 @@ class ClaudeAgent:
             title=submission.title,
             hypothesis=submission.hypothesis,
             expected_change=submission.expected_change,
+            took_idea=submission.took_idea,
+            ideas=list(submission.ideas),
+            ideas_first=list(submission.ideas_first),
             usage=meter.usage(),
         )
 

@@ -39,6 +39,9 @@ class _Submit(msgspec.Struct, frozen=True):
     title: str
     hypothesis: str
     expected_change: float | None = None
+    took_idea: int | None = None
+    ideas: list[str] = []
+    ideas_first: list[int] = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,9 @@ class Submission:
     title: str
     hypothesis: str
     expected_change: float | None
+    took_idea: int | None = None
+    ideas: tuple[str, ...] = ()
+    ideas_first: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +132,9 @@ class Desk:
         if expected is not None and not math.isfinite(expected):
             expected = None
         hypothesis = call.hypothesis.strip()[:HYPOTHESIS_CHARACTERS]
-        self.submission = Submission(title, hypothesis, expected)
+        self.submission = Submission(
+            title, hypothesis, expected, call.took_idea, tuple(call.ideas), tuple(call.ideas_first)
+        )
         return "Submitted.", title
 
 
@@ -190,6 +198,20 @@ DEFINITIONS: list["ToolParam"] = [
                 "expected_change": {
                     "type": "number",
                     "description": "The change of val_bpb that you expect; negative is better.",
+                },
+                "took_idea": {
+                    "type": "integer",
+                    "description": "The number of the backlog's idea that this edit tries.",
+                },
+                "ideas": {
+                    "type": "array",
+                    "items": {"type": "string"},
+                    "description": "Up to three new ideas for the backlog, a sentence each.",
+                },
+                "ideas_first": {
+                    "type": "array",
+                    "items": {"type": "integer"},
+                    "description": "Numbers of ideas that should come first, in this order.",
                 },
             },
             "title",

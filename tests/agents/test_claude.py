@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from autoresearch_tui.agents import prompt
+from autoresearch_tui.agents import prompt, quoting
 from autoresearch_tui.agents.base import Proposal, ProposalError
 from autoresearch_tui.agents.claude import ClaudeAgent, Limits
 from autoresearch_tui.record.events import Status
@@ -345,7 +345,7 @@ async def test_what_a_run_printed_is_quoted_bounded_and_can_not_end_its_quote() 
     ]
     _, requests = await ask(script, night)
     shown = results(requests[1])[0]["content"]
-    assert len(shown) < 3 * prompt.OUTPUT_CHARACTERS
+    assert len(shown) < 3 * quoting.OUTPUT_CHARACTERS
     assert re.findall(r"<[\s/]*training_output", shown, re.IGNORECASE) == [
         "<training_output",
         "</training_output",
