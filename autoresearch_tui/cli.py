@@ -108,6 +108,21 @@ def _parser() -> argparse.ArgumentParser:
     promote.add_argument("experiment", type=int, nargs="?", help="another keep than the best")
     steer = command("steer", _steer, "give the next proposal a sentence")
     steer.add_argument("text", nargs="+")
+    idea = command("idea", _idea, "put an idea into the backlog, which agents take from")
+    idea.add_argument("text", nargs="+")
+    ideas = command("ideas", _ideas, "show the backlog, or change it: ideas move 3 1, ideas drop 3")
+    ideas.add_argument("action", nargs="?", choices=["move", "drop"])
+    ideas.add_argument("idea", type=int, nargs="?", help="its number")
+    ideas.add_argument("place", type=int, nargs="?", help="move: where to, from 1")
+    ideas.add_argument("--reason", default="", help="drop: what the record is told")
+    note = command("note", _note, "show the page of notes that the agent keeps, or edit it")
+    pen = note.add_mutually_exclusive_group()
+    pen.add_argument("--edit", action="store_true", help="with $VISUAL or $EDITOR")
+    pen.add_argument("--file", metavar="FILE", help="put this in its place (- for the input)")
+    freeze = command("freeze", _freeze, "keep agents from changing a constant, function or class")
+    freeze.add_argument("name", nargs="*", help="default: show what is frozen by name")
+    thaw = command("thaw", _thaw, "let agents change it again")
+    thaw.add_argument("name", nargs="+")
     stop = command("stop", _stop, "end the lab after the run in flight")
     stop.add_argument("--now", action="store_true", help="interrupt the run; it is queued again")
     log = command("log", _log, "print what happened, a line a fact")
@@ -410,6 +425,65 @@ def _steer(arguments: argparse.Namespace) -> int:
     return _tell(
         arguments, messages.Steer(by=client.sender(), text=_text(" ".join(arguments.text)))
     )
+
+
+def _idea(arguments: argparse.Namespace) -> int:
+    text = _text(" ".join(arguments.text))
+    return _tell(arguments, messages.AddIdea(by=client.sender(), text=text))
+
+
+def _ideas(arguments: argparse.Namespace) -> int:
+    match arguments.action, arguments.idea, arguments.place:
+        case None, None, None:
+            for line in summary.backlog(_state(arguments)):
+                print(headless.printable(line))
+            return 0
+        case "move", int(idea), int(place):
+            moved = messages.MoveIdea(by=client.sender(), idea=idea, place=place)
+            return _tell(arguments, moved)
+        case "drop", int(idea), None:
+            reason = _text(arguments.reason)
+            dropped = messages.DropIdea(by=client.sender(), idea=idea, reason=reason)
+            return _tell(arguments, dropped)
+        case _:
+            raise SessionError("Say: autoresearch ideas move NUMBER PLACE, or ideas drop NUMBER.")
+
+
+def _note(arguments: argparse.Namespace) -> int:
+    from autoresearch_tui import notes  # noqa: PLC0415
+
+    session, state = _find(arguments), _state(arguments)
+    page = notes.page(session, state)
+    if arguments.edit:
+        _need_terminal()
+        text = notes.edited(page, os.environ)
+    elif arguments.file is not None:
+        text = notes.given(arguments.file)
+    else:
+        print(headless.printable_lines(page or "The notebook is empty."), end="" if page else "\n")
+        return 0
+    command = messages.WritePage(by=client.sender(), text=text, page=state.page)
+    try:
+        return _tell(arguments, command)
+    except client.LabUnreachable:
+        if arguments.edit:
+            kept = notes.keep(text)
+            print(f"autoresearch: what you wrote is in {kept}.", file=sys.stderr)
+        raise
+
+
+def _freeze(arguments: argparse.Namespace) -> int:
+    if not arguments.name:
+        for name in _state(arguments).frozen:
+            print(headless.printable(name))
+        return 0
+    name = _text(" ".join(arguments.name))
+    return _tell(arguments, messages.Freeze(by=client.sender(), name=name))
+
+
+def _thaw(arguments: argparse.Namespace) -> int:
+    name = _text(" ".join(arguments.name))
+    return _tell(arguments, messages.Thaw(by=client.sender(), name=name))
 
 
 def _text(argument: str) -> str:

@@ -104,6 +104,8 @@ def lines(state: SessionState, fact: AnyFact) -> Iterator[str]:
             yield from (f"     the next proposal is told: {text}" for text in fact.steering)
         case events.Proposed():
             yield _proposed(fact)
+            if fact.idea is not None:
+                yield f"#{fact.experiment:<4}tries idea {fact.idea}"
             yield from (f"#{fact.experiment:<4}! {mark}" for mark in fact.marks)
         case events.ProposalFailed():
             yield f"#{fact.experiment:<4}no proposal from {fact.agent}: {fact.reason}"
@@ -145,6 +147,20 @@ def lines(state: SessionState, fact: AnyFact) -> Iterator[str]:
             yield f"resumed by {fact.by}"
         case events.Steered():
             yield f"steered by {fact.by}: {fact.text}"
+        case events.PageWritten():
+            yield f"the notebook has page {fact.page}, by {fact.by} ({fact.characters} characters)"
+        case events.IdeaAdded():
+            yield f"idea {fact.idea} by {fact.by}: {fact.text}"
+        case events.IdeasOrdered():
+            order = ", ".join(map(str, fact.ideas))
+            yield f"the backlog stands in the order {order}, by {fact.by}"
+        case events.IdeaDropped():
+            why = f": {fact.reason}" if fact.reason else ""
+            yield f"idea {fact.idea} dropped by {fact.by}{why}"
+        case events.Frozen():
+            yield f"{fact.name} is frozen, by {fact.by}"
+        case events.Thawed():
+            yield f"{fact.name} is no longer frozen, by {fact.by}"
         case events.KillRequested():
             yield f"#{fact.experiment:<4}killed by {fact.by}"
         case events.SkipRequested():

@@ -161,6 +161,10 @@ class Session:
         """Return the step losses of the latest run of one experiment."""
         return self.run_folder(number) / "metrics.jsonl"
 
+    def page(self, number: int) -> Path:
+        """Return a page of the agent's notebook; the last one is what it holds."""
+        return self.folder / "notebook" / f"{number:04d}.md"
+
     def run_folder(self, number: int) -> Path:
         """Return the one folder that the training process of an experiment writes to."""
         return self.experiment(number) / "run"

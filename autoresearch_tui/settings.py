@@ -100,6 +100,8 @@ class AgentSettings(_Section, frozen=True, kw_only=True):
     api_key_env: str | None = None
     """The environment variable that holds the key. The one for Anthropic is sent to no
     `base_url` unless it is named here."""
+    frozen: list[str] = []
+    """What agents may not change: `DEPTH`, `class Attention`, `Block.forward`."""
 
 
 class ApprovalSettings(_Section, frozen=True, kw_only=True):

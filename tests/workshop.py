@@ -186,6 +186,7 @@ class Workshop:
                 agent=agent.name,
                 model=None,
                 approval=chosen.approval.mode,
+                frozen=chosen.agent.frozen,
                 budget_s=BUDGET_S,
                 hardware=Hardware(
                     device="cpu", name="a", cores=1, memory_mb=1, torch="0", python="3", host="h"

@@ -107,6 +107,8 @@ class Context:
     repair_of: Repair | None = None
     """What the proposal is asked to mend; only agents that can are asked to."""
     spending: Spending = field(default_factory=Spending)
+    frozen: list[str] = field(default_factory=list[str])
+    """What the human froze in `train`: names of constants, functions and classes."""
 
 
 @dataclass(frozen=True)
@@ -125,6 +127,12 @@ class Proposal:
     """The agent's new page of notes; none leaves it as it is."""
     repairs: int | None = None
     """The crashed experiment whose edit this one mends; none where it is an idea of its own."""
+    ideas: list[str] = field(default_factory=list[str])
+    """Ideas for the backlog, a sentence each."""
+    took_idea: int | None = None
+    """The number of the backlog's idea that this edit tries."""
+    ideas_first: list[int] = field(default_factory=list[int])
+    """Numbers of ideas that should come first, in this order; the others keep theirs, behind."""
 
 
 @runtime_checkable

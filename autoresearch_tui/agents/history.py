@@ -2,7 +2,7 @@
 
 import math
 
-from autoresearch_tui.agents import prompt
+from autoresearch_tui.agents import digest, prompt
 from autoresearch_tui.agents.base import Context
 from autoresearch_tui.record.samples import StepSample
 from autoresearch_tui.record.state import Experiment
@@ -38,7 +38,7 @@ def query(context: Context, status: str | None, text: str | None, constant: str 
     counted = f"{total} found" + (
         f", the latest {len(shown)} of them" if total > len(shown) else ""
     )
-    return "\n".join([f"{counted}:", *map(prompt.line, reversed(shown))])
+    return "\n".join([f"{counted}:", *map(digest.line, reversed(shown))])
 
 
 def _words(experiment: Experiment) -> str:

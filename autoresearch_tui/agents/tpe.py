@@ -116,6 +116,7 @@ def _movable(context: Context) -> list[Ladder]:
         raise ProposalError(
             f"train.py of experiment {context.incumbent} does not parse: {error}.", fatal=True
         ) from None
+    found = [constant for constant in found if constant.name not in context.frozen]
     movable = [ladder for ladder in map(ladders.build, found) if ladder]
     if not movable:
         raise ProposalError(

@@ -88,6 +88,47 @@ class Steer(Command, frozen=True, kw_only=True, tag="steer"):
     text: str
 
 
+class WritePage(Command, frozen=True, kw_only=True, tag="write_page"):
+    """Put a page in the place of the agent's notebook."""
+
+    text: str
+    page: int | None = None
+    """The page that it was made from, so that no other's work is lost; none for whichever is."""
+
+
+class AddIdea(Command, frozen=True, kw_only=True, tag="add_idea"):
+    """Put an idea into the backlog: behind people's others, and before the agents'."""
+
+    text: str
+
+
+class MoveIdea(Command, frozen=True, kw_only=True, tag="move_idea"):
+    """Put a waiting idea at another place."""
+
+    idea: int
+    place: int
+    """From 1, which comes next."""
+
+
+class DropIdea(Command, frozen=True, kw_only=True, tag="drop_idea"):
+    """Take an idea out of the backlog."""
+
+    idea: int
+    reason: str = ""
+
+
+class Freeze(Command, frozen=True, kw_only=True, tag="freeze"):
+    """Keep agents from changing a constant, a function or a class."""
+
+    name: str
+
+
+class Thaw(Command, frozen=True, kw_only=True, tag="thaw"):
+    """Let them change it again."""
+
+    name: str
+
+
 class Stop(Command, frozen=True, kw_only=True, tag="stop"):
     """End the lab after the run in flight, or `now`; the run is then taken up again later."""
 
@@ -95,7 +136,24 @@ class Stop(Command, frozen=True, kw_only=True, tag="stop"):
 
 
 AnyCommand = (
-    Ping | Pause | Resume | Approve | Reject | Kill | Skip | Undo | Promote | Try | Steer | Stop
+    Ping
+    | Pause
+    | Resume
+    | Approve
+    | Reject
+    | Kill
+    | Skip
+    | Undo
+    | Promote
+    | Try
+    | Steer
+    | Stop
+    | WritePage
+    | AddIdea
+    | MoveIdea
+    | DropIdea
+    | Freeze
+    | Thaw
 )
 
 

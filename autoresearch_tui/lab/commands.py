@@ -4,11 +4,12 @@ from collections.abc import Callable
 
 from autoresearch_tui.control import messages
 from autoresearch_tui.control.messages import AnyCommand, Reply, done, nothing, refused
-from autoresearch_tui.lab import clock, hand
+from autoresearch_tui.lab import backlog, clock, freezing, hand, page
 from autoresearch_tui.lab.repository import ExperimentRepository
 from autoresearch_tui.record import events
 from autoresearch_tui.record.events import KnownFact, Status
 from autoresearch_tui.record.state import IN_FLIGHT, Phase, SessionState
+from autoresearch_tui.session import Session
 
 TRAINING = (Phase.STARTING, Phase.COMPILING, Phase.TRAINING)
 
@@ -18,6 +19,7 @@ def answer(
     command: AnyCommand,
     record: Callable[[KnownFact], None],
     repository: ExperimentRepository,
+    session: Session,
 ) -> Reply:
     """Record what a command changes, and return what to tell the person.
 
@@ -51,6 +53,18 @@ def answer(
             return hand.promote(state, command, record, repository)
         case messages.Try():
             return hand.queue(state, command, record, repository)
+        case messages.WritePage():
+            return page.rewrite(state, command, record, session)
+        case messages.AddIdea():
+            return backlog.add(state, command, record)
+        case messages.MoveIdea():
+            return backlog.move(state, command, record)
+        case messages.DropIdea():
+            return backlog.drop(state, command, record)
+        case messages.Freeze():
+            return freezing.freeze(state, command, record, repository)
+        case messages.Thaw():
+            return freezing.thaw(state, command, record)
         case messages.Steer():
             text = command.text.strip()
             if not text:

@@ -95,7 +95,7 @@ class Lab:
         """
         try:
             return commands.answer(
-                self.state, command, self._record_command, self._tools.repository
+                self.state, command, self._record_command, self._tools.repository, self._session
             )
         except RepositoryError as error:
             return refused(str(error))

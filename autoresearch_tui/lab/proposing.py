@@ -18,15 +18,24 @@ from autoresearch_tui.agents.base import (
     Spending,
     Think,
 )
-from autoresearch_tui.lab import clock, notebook, repairs, stages
+from autoresearch_tui.lab import (
+    backlog,
+    clock,
+    frozen,
+    likeness,
+    notebook,
+    page,
+    repairs,
+    stages,
+)
 from autoresearch_tui.lab.hand import HUMAN_AGENT
+from autoresearch_tui.lab.memory import Memory
 from autoresearch_tui.lab.patience import Aside, OutOfPatience, Patience
 from autoresearch_tui.lab.prices import NO_PRICES, Prices
 from autoresearch_tui.lab.rebase import as_it_is, merge
 from autoresearch_tui.lab.repository import ExperimentRepository
 from autoresearch_tui.lab.roster import Roster, Step
 from autoresearch_tui.lab.storing import Change, change_between, commit_below, write_files
-from autoresearch_tui.lab.tried import Tried
 from autoresearch_tui.record import events
 from autoresearch_tui.record.events import KnownFact, Level
 from autoresearch_tui.record.lines import LineTail, LineWriter
@@ -126,7 +135,7 @@ class Proposer:
         self._prices = prices
         self._roster = Roster(agent, fallback, settings.watchdog.repeats)
         self._patience = Patience(settings.agent.limit_s)
-        self._tried = Tried(repository)
+        self._memory = Memory(session, repository)
         self._aside: Aside | None = None
         self._refused: dict[str, str] = {}
         """Why the last answer of an agent could not be run, by its name."""
@@ -197,6 +206,7 @@ class Proposer:
             await asyncio.sleep(wait_s)
         if self._aside is None and self._roster.is_to_be_asked_aside(time.monotonic()):
             self._aside = Aside(self._roster.agent, self._context(state, incumbent, []), self._ask)
+        self._memory.tell(state, record)
         repair = None if late else repairs.wanted(state, SessionArchive(self._session), agent)
         spending = Spending()
         record(
@@ -210,16 +220,20 @@ class Proposer:
         )
         flushing = asyncio.create_task(self._thoughts.flush_regularly())
         try:
-            proposal = late
-            if proposal is None:
+            if late is None:
                 refused = self._refused.get(agent.name, "")
-                context = self._context(state, incumbent, steering, refused)
-                proposal = await self._ask(
-                    agent,
-                    replace(context, repair_of=repair, spending=spending),
-                    lambda kind, text: self._thoughts.add(number, kind, text),
+                context = replace(
+                    self._context(state, incumbent, steering, refused),
+                    repair_of=repair,
+                    spending=spending,
                 )
-            self._tried.refuse_repeats(state, proposal.train, proposal.usage)
+                proposal = await self._ask(
+                    agent, context, lambda kind, text: self._thoughts.add(number, kind, text)
+                )
+            else:
+                context, proposal = late
+            self._memory.take_in(state, record, proposal, agent.name, context.notebook)
+            self._memory.refuse(state, proposal, context.train)
         except ProposalError as error:
             await self._fail(agent, state, record, error)
         except asyncio.CancelledError:
@@ -236,29 +250,33 @@ class Proposer:
     def _context(
         self, state: SessionState, incumbent: Experiment, steering: list[str], refused: str = ""
     ) -> Context:
-        number = state.next_number
+        number, train = state.next_number, self._repository.train(incumbent.commit)
         return Context(
             experiment=number,
             seed=stages.seed(f"{state.session_id}/proposal", number, state.facts) % AGENT_SEEDS,
             program=_read(self._repository.root / "program.md"),
             incumbent=incumbent.number,
-            train=self._repository.train(incumbent.commit),
+            train=train,
             # An agent may read it in a thread, while what is in flight goes on.
             state=replace(
                 state,
                 experiments=dict(state.experiments),
                 status_counts=dict(state.status_counts),
+                backlog=list(state.backlog),
             ),
             archive=SessionArchive(self._session),
             steering=steering,
             refused=refused,
+            notebook=page.read(self._session, state),
+            frozen=frozen.names(train, state.frozen),
         )
 
     async def _ask(self, agent: Agent, context: Context, think: Think) -> Proposal:
         try:
             proposal = await self._patience.wait_for(agent.propose(context, think))
             # What can not be written can not be run.
-            for text in (proposal.train, proposal.title, proposal.hypothesis):
+            notes = [proposal.notebook or "", *proposal.ideas]
+            for text in (proposal.train, proposal.title, proposal.hypothesis, *notes):
                 text.encode()
         except ProposalError:
             raise
@@ -276,8 +294,11 @@ class Proposer:
 
     async def _take_late(
         self, state: SessionState, record: Record, incumbent: Experiment
-    ) -> Proposal | None:
-        """Return what the agent that was away has answered meanwhile, if it still applies."""
+    ) -> tuple[Context, Proposal] | None:
+        """Return what the agent that was away has answered meanwhile, if it still applies.
+
+        With it comes what it was asked.
+        """
         aside, number = self._aside, state.next_number
         if aside is None or not aside.is_done:
             return None
@@ -289,11 +310,12 @@ class Proposer:
             await self._fail(agent, state, record, error)
             return None
         self._note_answer(agent, record)
-        if aside.incumbent == incumbent.number:
+        asked_of = aside.context.incumbent
+        if asked_of == incumbent.number:
             for kind, text in aside.thoughts:
                 self._thoughts.add(number, kind, text)
-            return proposal
-        late = f"It answered to #{aside.incumbent}, which is no longer the incumbent."
+            return aside.context, proposal
+        late = f"It answered to #{asked_of}, which is no longer the incumbent."
         self._record_failure(agent, number, record, ProposalError(late, proposal.usage))
         return None
 
@@ -374,7 +396,7 @@ class Proposer:
         """End what is asked beside the proposals."""
         if self._aside is not None:
             await self._aside.close()
-            agent, spending = self._roster.agent, self._aside.spending
+            agent, spending = self._roster.agent, self._aside.context.spending
             self._record_cancelled(agent, state.next_number, record, spending)
 
     def _store(
@@ -416,6 +438,9 @@ class Proposer:
             marks=list(change.marks),
             edit=edit,
             repairs=proposal.repairs,
+            touched=list(change.touched),
+            tree_digest=likeness.tree_digest(proposal.train),
+            idea=backlog.taken(state, proposal),
         )
         write_files(self._session, proposed, proposal.train, change.diff)
         record(proposed)

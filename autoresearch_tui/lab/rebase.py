@@ -7,7 +7,7 @@ incumbent, so that the diff that is shown is the diff that is run.
 from dataclasses import dataclass
 
 from autoresearch_tui.agents import edits
-from autoresearch_tui.lab import clock, judge, notebook
+from autoresearch_tui.lab import clock, judge, likeness, notebook
 from autoresearch_tui.lab.judge import Verdict
 from autoresearch_tui.lab.merging import merge_lines
 from autoresearch_tui.lab.repository import ExperimentRepository
@@ -83,19 +83,21 @@ class Rebaser:
             notebook.proposal_message(experiment.number, experiment.title, experiment.hypothesis),
             experiment.agent,
         )
-        if experiment.edit is None and (same := self._same(experiment, commit)) is not None:
+        same = self._same(experiment, commit, likeness.tree_digest(train))
+        if experiment.edit is None and same is not None:
             return judge.skip(
                 f"{reason}, and merged onto #{incumbent.number} it is what #{same} was"
             )
         self._store(experiment, incumbent, train, commit)
         return None
 
-    def _same(self, experiment: Experiment, commit: str) -> int | None:
-        """Return the experiment that is or was this very file, but for those passed over."""
+    def _same(self, experiment: Experiment, commit: str, tree: str) -> int | None:
+        """Return the experiment that is or was this file or its like, but for those passed over."""
         blob = self._blob(commit)
         for other in self._state.experiments.values():
             passed_over = other is experiment or other.status is Status.SKIPPED
-            if not passed_over and self._blob(other.commit) == blob:
+            alike = bool(tree) and other.tree_digest == tree
+            if not passed_over and (alike or self._blob(other.commit) == blob):
                 return other.number
         return None
 
@@ -120,6 +122,7 @@ class Rebaser:
             lines_added=change.added,
             lines_removed=change.removed,
             marks=list(change.marks),
+            tree_digest=likeness.tree_digest(train),
         )
         proposed = events.Proposed(
             at=experiment.proposed_at,
@@ -137,6 +140,9 @@ class Rebaser:
             marks=list(change.marks),
             edit=experiment.edit,
             repairs=experiment.repairs,
+            touched=list(change.touched),
+            tree_digest=rebased.tree_digest,
+            idea=experiment.idea,
         )
         write_files(self._tools.session, proposed, train, change.diff)
         self._record(rebased)

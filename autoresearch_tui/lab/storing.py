@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from autoresearch_tui.lab import foreign, notebook
+from autoresearch_tui.lab import foreign, likeness, notebook
 from autoresearch_tui.lab.look import new_marks
 from autoresearch_tui.record import events
 from autoresearch_tui.record.state import SessionState
@@ -20,6 +20,8 @@ class Change:
     removed: int = 0
     marks: tuple[str, ...] = ()
     """What in it deserves a person's eye, a sentence each."""
+    touched: tuple[str, ...] = ()
+    """The names that it changes, variables with their values."""
 
 
 def change_between(before: str, after: str, edited: str, state: SessionState) -> Change:
@@ -27,7 +29,7 @@ def change_between(before: str, after: str, edited: str, state: SessionState) ->
     diff = notebook.unified_diff(before, after, edited)
     added, removed = notebook.changed_lines(diff)
     marks = [str(mark) for mark in new_marks(before, after)] + foreign.marks(diff, state)
-    return Change(diff, added, removed, tuple(marks))
+    return Change(diff, added, removed, tuple(marks), tuple(likeness.touched(before, after)))
 
 
 def commit_below(state: SessionState, parent: int | None) -> str | None:

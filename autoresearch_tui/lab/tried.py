@@ -1,8 +1,9 @@
-"""Knows which files were tried, so that none is paid for twice."""
+"""Knows what was tried, so that none is paid for twice."""
 
 import hashlib
 
 from autoresearch_tui.agents.base import ProposalError
+from autoresearch_tui.lab import likeness
 from autoresearch_tui.lab.repository import ExperimentRepository, RepositoryError
 from autoresearch_tui.record.events import Status, Usage
 from autoresearch_tui.record.state import Experiment, SessionState
@@ -24,14 +25,22 @@ class Tried:
         """By commit."""
 
     def refuse_repeats(self, state: SessionState, train: str, usage: Usage) -> None:
-        """Raise `RepeatedProposal` where a file was tried, or is being tried.
+        """Raise `RepeatedProposal` where a file, or one that trains like it, was tried or is.
 
         What was skipped, or killed by a person, may be proposed again.
         """
-        digest = _digest(train)
+        digest, tree = _digest(train), likeness.tree_digest(train)
         for experiment in reversed(state.experiments.values()):
-            if experiment.status not in UNTRIED and self._digest_of(experiment) == digest:
+            if experiment.status in UNTRIED:
+                continue
+            if self._digest_of(experiment) == digest:
                 raise RepeatedProposal(f"It is the same file as {_known(experiment)}.", usage)
+            if tree and experiment.tree_digest == tree:
+                raise RepeatedProposal(
+                    "Nothing but comments, texts, names of local variables or the last digits of "
+                    f"numbers tells it from {_known(experiment)}.",
+                    usage,
+                )
 
     def _digest_of(self, experiment: Experiment) -> bytes:
         found = self._digests.get(experiment.commit)

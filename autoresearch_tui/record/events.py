@@ -155,6 +155,8 @@ class LabStarted(Fact, frozen=True, kw_only=True, tag="lab_started"):
     direction: Direction = Direction.LOWER
     edit: str = "train.py"
     """The file that is edited."""
+    frozen: list[str] = []
+    """What the settings keep agents from changing: constants, functions, classes."""
     last_beat_at: float | None = None
     """When the heart of an earlier lab beat last that ended without a word; none of any other."""
 
@@ -190,6 +192,13 @@ class Proposed(Fact, frozen=True, kw_only=True, tag="proposed"):
     """The person's queued edit that it is; none of an agent's."""
     repairs: int | None = None
     """The crashed experiment whose edit it mends."""
+    touched: list[str] = []
+    """What it changes: a constant with both values (`DEPTH: 8 -> 9`), or the name of a function,
+    a class or a method."""
+    tree_digest: str = ""
+    """Of the file's normalised syntax tree: equal ones train alike. Empty where nobody took it."""
+    idea: int | None = None
+    """The idea of the backlog that it tries."""
 
 
 class ProposalStarted(Fact, frozen=True, kw_only=True, tag="proposal_started"):
@@ -229,6 +238,8 @@ class Rebased(Fact, frozen=True, kw_only=True, tag="rebased"):
     lines_added: int
     lines_removed: int
     marks: list[str] = []
+    tree_digest: str = ""
+    """As a proposal's."""
 
 
 class EditQueued(Fact, frozen=True, kw_only=True, tag="edit_queued"):
@@ -362,6 +373,57 @@ class Steered(Fact, frozen=True, kw_only=True, tag="steered"):
     text: str
 
 
+class PageWritten(Fact, frozen=True, kw_only=True, tag="page_written"):
+    """The agent's notebook has a new page, which is in a file; the earlier ones stay in theirs."""
+
+    page: int
+    """Counts from 1."""
+    by: str
+    characters: int
+
+
+class IdeaAdded(Fact, frozen=True, kw_only=True, tag="idea_added"):
+    """Something to be tried one day."""
+
+    idea: int
+    """Counts from 1."""
+    by: str
+    text: str
+    is_agents: bool = False
+    """Whether an agent had it, rather than a person."""
+    place: int | None = None
+    """Where it stands among those that wait, from 1; none for the end."""
+
+
+class IdeasOrdered(Fact, frozen=True, kw_only=True, tag="ideas_ordered"):
+    """The ideas that wait stand in this order now; those not named keep theirs, behind."""
+
+    ideas: list[int]
+    by: str
+
+
+class IdeaDropped(Fact, frozen=True, kw_only=True, tag="idea_dropped"):
+    """An idea is no longer to be tried."""
+
+    idea: int
+    by: str
+    reason: str = ""
+
+
+class Frozen(Fact, frozen=True, kw_only=True, tag="frozen"):
+    """No agent may change a constant, a function or a class from here on."""
+
+    name: str
+    by: str
+
+
+class Thawed(Fact, frozen=True, kw_only=True, tag="thawed"):
+    """Agents may change it again."""
+
+    name: str
+    by: str
+
+
 class KillRequested(Fact, frozen=True, kw_only=True, tag="kill_requested"):
     """A person ended the run in flight."""
 
@@ -447,6 +509,12 @@ KnownFact = (
     | Paused
     | Resumed
     | Steered
+    | PageWritten
+    | IdeaAdded
+    | IdeasOrdered
+    | IdeaDropped
+    | Frozen
+    | Thawed
     | KillRequested
     | SkipRequested
     | Undone

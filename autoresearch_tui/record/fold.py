@@ -11,6 +11,7 @@ from autoresearch_tui.record.state import (
     OPEN_AT_MOST,
     Asking,
     Experiment,
+    Idea,
     Phase,
     QueuedEdit,
     Run,
@@ -74,6 +75,7 @@ def _start_lab(state: SessionState, fact: events.LabStarted) -> None:
     state.metric = fact.metric
     state.direction = fact.direction
     state.edited_file = fact.edit
+    state.frozen_in_settings = fact.frozen
     _watch_anew(state)
     state.stop_requested = False
     state.stop_now = False
@@ -203,7 +205,11 @@ def _propose(state: SessionState, fact: events.Proposed) -> None:
         marks=fact.marks,
         edit=fact.edit,
         repairs=fact.repairs,
+        touched=fact.touched,
+        tree_digest=fact.tree_digest,
+        idea=fact.idea,
     )
+    _take_idea(state, fact)
 
 
 def _take_steering_back(state: SessionState, number: int) -> None:
@@ -211,6 +217,52 @@ def _take_steering_back(state: SessionState, number: int) -> None:
     for steering in state.steering:
         if steering.experiment == number:
             steering.experiment = None
+
+
+def _take_idea(state: SessionState, fact: events.Proposed) -> None:
+    for place, idea in enumerate(state.backlog):
+        if idea.idea == fact.idea:
+            del state.backlog[place]
+            idea.experiment = fact.experiment
+            state.taken_ideas[idea.idea] = idea
+            return
+
+
+def _give_idea_back(state: SessionState, experiment: Experiment) -> None:
+    """Have the idea of an experiment that was never tried come next."""
+    idea = None if experiment.idea is None else state.taken_ideas.pop(experiment.idea, None)
+    if idea is not None:
+        idea.experiment = None
+        state.backlog.insert(0, idea)
+
+
+def _add_idea(state: SessionState, fact: events.IdeaAdded) -> None:
+    state.ideas = max(state.ideas, fact.idea)
+    place = len(state.backlog) if fact.place is None else max(0, fact.place - 1)
+    state.backlog.insert(place, Idea(fact.idea, fact.text, fact.by, fact.is_agents, fact.at))
+
+
+def _order_ideas(state: SessionState, fact: events.IdeasOrdered) -> None:
+    place = {idea: at for at, idea in enumerate(fact.ideas)}
+    # Sorting keeps the order of those that are not named.
+    state.backlog.sort(key=lambda idea: place.get(idea.idea, len(place)))
+
+
+def _drop_idea(state: SessionState, fact: events.IdeaDropped) -> None:
+    state.backlog = [idea for idea in state.backlog if idea.idea != fact.idea]
+
+
+def _write_page(state: SessionState, fact: events.PageWritten) -> None:
+    state.page = fact.page
+    state.page_by = fact.by
+
+
+def _freeze(state: SessionState, fact: events.Frozen) -> None:
+    state.frozen_by_hand = list(dict.fromkeys([*state.frozen_by_hand, fact.name]))
+
+
+def _thaw(state: SessionState, fact: events.Thawed) -> None:
+    state.frozen_by_hand = [name for name in state.frozen_by_hand if name != fact.name]
 
 
 def _spend(state: SessionState, usage: events.Usage) -> None:
@@ -248,6 +300,7 @@ def _rebase(state: SessionState, fact: events.Rebased) -> None:
     experiment.lines_added = fact.lines_added
     experiment.lines_removed = fact.lines_removed
     experiment.marks = fact.marks
+    experiment.tree_digest = fact.tree_digest
 
 
 def _request_skip(state: SessionState, fact: events.SkipRequested) -> None:
@@ -365,6 +418,7 @@ def _judge(state: SessionState, fact: events.Judged) -> None:
         _move_branch(state, fact.commit)
     elif fact.status is Status.SKIPPED and experiment.skipped_by is None:
         _take_steering_back(state, experiment.number)
+        _give_idea_back(state, experiment)
     if experiment.number in state.open_experiments:
         state.open_experiments.remove(experiment.number)
 
@@ -392,6 +446,12 @@ RULES: dict[type[AnyFact], Callable[[SessionState, Any], None]] = {
     events.Paused: _pause,
     events.Resumed: _resume,
     events.Steered: _steer,
+    events.PageWritten: _write_page,
+    events.IdeaAdded: _add_idea,
+    events.IdeasOrdered: _order_ideas,
+    events.IdeaDropped: _drop_idea,
+    events.Frozen: _freeze,
+    events.Thawed: _thaw,
     events.KillRequested: _request_kill,
     events.SkipRequested: _request_skip,
     events.Undone: _undo,

@@ -126,6 +126,12 @@ class Experiment(msgspec.Struct, gc=False):
     """Whether an agent was asked to mend it, which happens once."""
     marks: list[str] = []
     """What in the edit deserves a person's eye, a sentence each."""
+    touched: list[str] = []
+    """What it changes: constants with both values, names of functions, classes and methods."""
+    tree_digest: str = ""
+    """Of its normalised syntax tree; empty where nobody took it."""
+    idea: int | None = None
+    """The idea of the backlog that it tries."""
     runs: list[Run] = []
     valid: bool | None = None
     """What the evaluator said of the last run; none before it spoke."""
@@ -169,6 +175,19 @@ class Steering:
 
     text: str
     by: str
+    at: float
+    experiment: int | None = None
+
+
+@dataclass(slots=True)
+class Idea:
+    """Something to be tried, and the experiment that took it up."""
+
+    idea: int
+    text: str
+    by: str
+    is_agents: bool
+    """Whether an agent had it, rather than a person."""
     at: float
     experiment: int | None = None
 
@@ -223,6 +242,18 @@ class SessionState:
     """People's own edits that wait for their turn, oldest first."""
     edits: int = 0
     """How many of them there ever were."""
+    page: int = 0
+    """The number of the notebook's page; 0 while it is empty."""
+    page_by: str = ""
+    """Who wrote it."""
+    backlog: list[Idea] = field(default_factory=list[Idea])
+    """The ideas that wait, the next one first."""
+    taken_ideas: dict[int, Idea] = field(default_factory=dict[int, Idea])
+    """Those that an experiment tries or tried, by their number."""
+    ideas: int = 0
+    """How many of them there ever were."""
+    frozen_in_settings: list[str] = field(default_factory=list[str])
+    frozen_by_hand: list[str] = field(default_factory=list[str])
     backed_off_until: float | None = None
     """When the lab tries again what it waits for; none where it waits for nothing broken."""
     back_off_reason: str = ""
@@ -257,6 +288,11 @@ class SessionState:
     def paused(self) -> bool:
         """Whether new work is held back."""
         return self.paused_by is not None
+
+    @property
+    def frozen(self) -> list[str]:
+        """What agents may not change: constants, functions and classes, by name."""
+        return list(dict.fromkeys([*self.frozen_in_settings, *self.frozen_by_hand]))
 
     @property
     def judged_count(self) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from autoresearch_tui.record.events import Standing
 from autoresearch_tui.record.metric import BITS_PER_BYTE, change_words
+from autoresearch_tui.record.plateau import plateau
 from autoresearch_tui.record.state import Activity, Experiment, SessionState
 from autoresearch_tui.session import LabLife, Session
 
@@ -67,6 +68,14 @@ def experiment(experiment: Experiment, metric: str = BITS_PER_BYTE) -> str:
     return "\n".join(_experiment_lines(experiment, metric))
 
 
+def backlog(state: SessionState) -> Iterator[str]:
+    """Yield the ideas that wait, a line each, the next one first."""
+    if not state.backlog:
+        yield "No idea waits. Put one in with: autoresearch idea TEXT"
+    for place, idea in enumerate(state.backlog, 1):
+        yield f"{place:>3}. idea {idea.idea} by {idea.by}: {idea.text}"
+
+
 def _experiment_lines(experiment: Experiment, metric: str) -> Iterator[str]:
     yield f"experiment  #{experiment.number} {experiment.title}"
     yield f"status      {experiment.status or experiment.phase}: {experiment.reason}".rstrip(": ")
@@ -87,6 +96,8 @@ def _experiment_lines(experiment: Experiment, metric: str) -> Iterator[str]:
             f"run         {run.outcome or 'under way'}, {run.trained_s:.1f} s trained, "
             f"{run.steps} steps, {run.tokens} tokens, seed {run.seed}"
         )
+    if experiment.idea is not None:
+        yield f"idea        {experiment.idea} of the backlog"
     if experiment.hypothesis:
         yield f"hypothesis  {experiment.hypothesis}"
 
@@ -109,7 +120,14 @@ def _status_lines(
     for queued in state.queued_edits:
         yield f"queued      edit {queued.edit} by {queued.by}: {queued.title}"
     yield f"agent       {' '.join(filter(None, (state.agent, state.model)))}, {state.approval}"
+    if state.frozen:
+        yield f"frozen      {', '.join(state.frozen)}"
+    if state.backlog:
+        yield f"ideas       {len(state.backlog)} wait, the next one: {state.backlog[0].text}"
     yield from _results_lines(state)
+    if found := plateau(state):
+        tried = f"in {found.tried} experiments"
+        yield f"            no gain that stands out since #{found.since}, {tried}"
     ledger = state.ledger_at(now if running else state.last_fact_at)
     for index, row in enumerate(ledger_rows(ledger)):
         yield f"{'' if index else 'time':<12}{row}"

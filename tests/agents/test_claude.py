@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from autoresearch_tui.agents import prompt
+from autoresearch_tui.agents import prompt, quoting
 from autoresearch_tui.agents.base import Proposal, ProposalError, Repair
 from autoresearch_tui.agents.claude import ClaudeAgent
 from autoresearch_tui.agents.requests import Limits
@@ -478,7 +478,7 @@ async def test_what_a_run_printed_is_quoted_bounded_and_can_not_end_its_quote() 
     ]
     _, requests = await ask(script, night)
     shown = results(requests[1])[0]["content"]
-    assert len(shown) < 3 * prompt.OUTPUT_CHARACTERS
+    assert len(shown) < 3 * quoting.OUTPUT_CHARACTERS
     assert re.findall(r"<[\s/]*training_output", shown, re.IGNORECASE) == [
         "<training_output",
         "</training_output",
