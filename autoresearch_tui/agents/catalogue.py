@@ -1,12 +1,13 @@
 """The agents by name, and which one is taken when none is named."""
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Protocol
 
-from autoresearch_tui.agents.base import Agent
+from autoresearch_tui.agents.base import Agent, ProposalError
 
-KINDS = ("auto", "tpe", "claude")
+KINDS = ("auto", "tpe", "claude", "acp")
 KEY_VARIABLE = "ANTHROPIC_API_KEY"
 
 
@@ -47,15 +48,49 @@ class Options(Protocol):
         """Tokens of a model for one proposal."""
         ...
 
+    @property
+    def command(self) -> Sequence[str]:
+        """Of acp: a program and its arguments."""
+        ...
 
-def choose(options: Options, environ: Mapping[str, str]) -> tuple[Agent, str | None]:
+    @property
+    def env(self) -> Sequence[str]:
+        """Of acp: the variables that its process gets beside the harmless ones."""
+        ...
+
+    @property
+    def permissions(self) -> str:
+        """Of acp: how what it asks for is answered, one of `Permissions`."""
+        ...
+
+    @property
+    def login(self) -> str | None:
+        """Of acp: the way to log in, by the name that the agent offers."""
+        ...
+
+
+def key_names(options: Options) -> list[str]:
+    """Return the variables that may hold keys for the agent that was asked for."""
+    match options.kind:
+        case "claude" | "auto":
+            return [KEY_VARIABLE]
+        case "acp":
+            return list(options.env)
+        case _:
+            return []
+
+
+def choose(
+    options: Options, environ: Mapping[str, str], place: Path | None = None
+) -> tuple[Agent, str | None]:
     """Return the agent that was asked for, and what a person should know of the choice.
 
     `auto` is claude where the environment has a key or a server was named, and else tpe. The key
-    is looked for in `ANTHROPIC_API_KEY` of `environ` alone.
+    is looked for in `ANTHROPIC_API_KEY` of `environ` alone. In `place` an agent may keep what a
+    later start goes on with; none for a temporary place.
 
     Raises:
-        AgentError: there is no such kind, or claude has neither a key nor a server.
+        AgentError: there is no such kind, claude has neither a key nor a server, or acp no command.
     """
     key = environ.get(KEY_VARIABLE, "").strip() or None
     can_ask_model = bool(key or options.base_url)
@@ -69,6 +104,8 @@ def choose(options: Options, environ: Mapping[str, str]) -> tuple[Agent, str | N
                 f"The agent claude needs a key in {KEY_VARIABLE}, or the address of a server of "
                 "your own with --base-url. Without either, choose --agent tpe."
             )
+        case "acp":
+            return _acp(options, environ, place), None
         case "auto":
             notice = (
                 f"There is no key in {KEY_VARIABLE}, so the agent is tpe: it moves the constants "
@@ -89,6 +126,37 @@ def fallback() -> Agent:
     from autoresearch_tui.agents.tpe import TpeAgent  # noqa: PLC0415
 
     return TpeAgent()
+
+
+def _acp(options: Options, environ: Mapping[str, str], place: Path | None) -> Agent:
+    from autoresearch_tui.agents.acp import process  # noqa: PLC0415
+    from autoresearch_tui.agents.acp.agent import AcpAgent  # noqa: PLC0415
+    from autoresearch_tui.agents.acp.policy import Permissions  # noqa: PLC0415
+
+    if not options.command:
+        raise AgentError(
+            "The agent acp needs a command that speaks the Agent Client Protocol, as in "
+            '[agent] command = ["claude-agent-acp"], or ["gemini", "--acp"].'
+        )
+    if missing := [name for name in options.env if not environ.get(name, "").strip()]:
+        raise AgentError(
+            f"[agent] env names {', '.join(missing)}, which the environment does not hold and the "
+            "keyring neither. Set it, or take its name out."
+        )
+    environment = process.agent_environment(environ, options.env)
+    try:
+        process.find(options.command, environment)
+    except ProposalError as error:
+        raise AgentError(str(error)) from None
+    return AcpAgent(
+        command=options.command,
+        environment=environment,
+        secrets=[environ[name].strip() for name in options.env],
+        place=place,
+        limit_s=options.limit_s,
+        permissions=Permissions(options.permissions),
+        login=options.login,
+    )
 
 
 def _claude(key: str | None, options: Options) -> Agent:

@@ -10,7 +10,14 @@ from pathlib import Path
 
 import msgspec
 
-from autoresearch_tui.agents.base import Agent, Context, Proposal, ProposalError, Think
+from autoresearch_tui.agents.base import (
+    Agent,
+    Closable,
+    Context,
+    Proposal,
+    ProposalError,
+    Think,
+)
 from autoresearch_tui.lab import clock, notebook, stages
 from autoresearch_tui.lab.hand import HUMAN_AGENT
 from autoresearch_tui.lab.patience import Aside, OutOfPatience, Patience
@@ -23,6 +30,7 @@ from autoresearch_tui.lab.tried import Tried
 from autoresearch_tui.record import events
 from autoresearch_tui.record.events import KnownFact, Level
 from autoresearch_tui.record.lines import LineWriter
+from autoresearch_tui.record.masking import mask
 from autoresearch_tui.record.samples import Thought, ThoughtKind
 from autoresearch_tui.record.state import Experiment, SessionState
 from autoresearch_tui.session import Session
@@ -82,7 +90,12 @@ class Thoughts:
         """Write what was kept. Thoughts that can not be stored are lost; the night goes on."""
         pending, self._pending = self._pending, []
         with contextlib.suppress(OSError):
-            self._writer.write(*(msgspec.json.encode(thought) for thought in pending))
+            self._writer.write(
+                *(
+                    msgspec.json.encode(msgspec.structs.replace(one, text=mask(one.text)))
+                    for one in pending
+                )
+            )
 
     async def flush_regularly(self) -> None:
         """Write at every interval, until cancelled."""
@@ -233,6 +246,9 @@ class Proposer:
             # What can not be written can not be run.
             for text in (proposal.train, proposal.title, proposal.hypothesis):
                 text.encode()
+            proposal = replace(
+                proposal, title=mask(proposal.title), hypothesis=mask(proposal.hypothesis)
+            )
         except ProposalError:
             raise
         except OutOfPatience as error:
@@ -272,6 +288,7 @@ class Proposer:
         self, agent: Agent, state: SessionState, record: Record, error: ProposalError
     ) -> None:
         number, now = state.next_number, clock.now()
+        error.args = (mask(str(error)),)
         self._thoughts.add(number, ThoughtKind.ERROR, str(error))
         self._record_failure(agent, number, record, error)
         if not error.outage:
@@ -330,9 +347,11 @@ class Proposer:
         )
 
     async def close(self) -> None:
-        """End what is asked beside the proposals."""
+        """End what is asked beside the proposals, and what agents keep running."""
         if self._aside is not None:
             await self._aside.close()
+        if isinstance(self._roster.agent, Closable):
+            await self._roster.agent.close()
 
     def _store(
         self,
