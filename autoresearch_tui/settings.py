@@ -81,7 +81,8 @@ class AgentSettings(_Section, frozen=True, kw_only=True):
     """Who proposes the experiments."""
 
     kind: str = "auto"
-    """`tpe`, `claude`, `acp`, or `auto`: claude where there is a key, else tpe."""
+    """`tpe`, `claude`, `acp`, or `auto`: acp where there is a command, claude where there is a
+    key, else tpe."""
     model: str | None = None
     base_url: str | None = None
     """A local server that speaks the Messages API, without `/v1`."""

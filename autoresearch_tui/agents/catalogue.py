@@ -72,10 +72,10 @@ class Options(Protocol):
 def key_names(options: Options) -> list[str]:
     """Return the variables that may hold keys for the agent that was asked for."""
     match options.kind:
+        case "acp" | "auto" if options.kind == "acp" or options.command:
+            return list(options.env)
         case "claude" | "auto":
             return [KEY_VARIABLE]
-        case "acp":
-            return list(options.env)
         case _:
             return []
 
@@ -85,7 +85,8 @@ def choose(
 ) -> tuple[Agent, str | None]:
     """Return the agent that was asked for, and what a person should know of the choice.
 
-    `auto` is claude where the environment has a key or a server was named, and else tpe. The key
+    `auto` is acp where a command was named, claude where the environment has a key or a server was
+    named, and else tpe. The key
     is looked for in `ANTHROPIC_API_KEY` of `environ` alone. In `place` an agent may keep what a
     later start goes on with; none for a temporary place.
 
@@ -97,6 +98,8 @@ def choose(
     match options.kind:
         case "tpe":
             return fallback(), None
+        case "acp" | "auto" if options.kind == "acp" or options.command:
+            return _acp(options, environ, place), None
         case "claude" | "auto" if can_ask_model:
             return _claude(key, options), None
         case "claude":
@@ -104,8 +107,6 @@ def choose(
                 f"The agent claude needs a key in {KEY_VARIABLE}, or the address of a server of "
                 "your own with --base-url. Without either, choose --agent tpe."
             )
-        case "acp":
-            return _acp(options, environ, place), None
         case "auto":
             notice = (
                 f"There is no key in {KEY_VARIABLE}, so the agent is tpe: it moves the constants "

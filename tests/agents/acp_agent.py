@@ -137,9 +137,11 @@ class Coder(acp.Agent):
         key = os.environ["SOME_KEY"]
         for piece in (key[:5], key[5:9], key[9:]):
             await self._say(acp.update_agent_message_text(piece))
-        train = self._moved((self.cwd / "train.py").read_text(), text)
-        if "can not run" not in text:
-            train += f"# {key}\n"
+        train = (self.cwd / "train.py").read_text()
+        if "can not run" in text:
+            train = train.replace(f"# {key}\n", "")
+        else:
+            train = self._moved(train, text) + f"# {key}\n"
         (self.cwd / "train.py").write_text(train)
         await self._say(acp.update_agent_message_text(f"\ntitle: use {key} now\n"))
 

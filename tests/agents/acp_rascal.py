@@ -75,6 +75,15 @@ def misbehave(way: str, request: dict[str, object], number: int) -> bool:
             for _ in range(60):
                 say("blah " * 2_000)
             edit(number)
+        case "tell-key":
+            key = os.environ["SOME_KEY"]
+            for piece in (key[:7], key[7:], f"\ntitle: use {key}\n"):
+                say(piece)
+            edit(number)
+        case "die-telling":
+            sys.stderr.write(f"fatal: {os.environ['SOME_KEY']} was refused\n")
+            sys.stderr.flush()
+            os._exit(4)
         case "refuse":
             reply(request, {"stopReason": "refusal"})
             return False
