@@ -11,7 +11,7 @@ import os
 import re
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import acp
 from acp import schema
@@ -20,7 +20,7 @@ MEMORY = Path(sys.argv[1])
 FORGETS = "forgets" in sys.argv[2:]
 
 
-class Coder(acp.Agent):
+class Coder:
     """Edits the file as told."""
 
     def __init__(self) -> None:
@@ -97,7 +97,11 @@ class Coder(acp.Agent):
     async def _trespass(self, text: str) -> None:
         """Try all that is not allowed, and say what was."""
         done: list[str] = []
-        for path, kind in (("/etc/passwd", "read"), (str(self.cwd / "notes.md"), "edit")):
+        places: list[tuple[str, schema.ToolKind]] = [
+            ("/etc/passwd", "read"),
+            (str(self.cwd / "notes.md"), "edit"),
+        ]
+        for path, kind in places:
             location = schema.ToolCallLocation(path=path)
             call = schema.ToolCallUpdate(
                 tool_call_id=kind, title=kind, kind=kind, locations=[location]
@@ -181,4 +185,4 @@ class Coder(acp.Agent):
 
 
 if __name__ == "__main__":
-    asyncio.run(acp.run_agent(Coder()))
+    asyncio.run(acp.run_agent(cast("acp.Agent", Coder())))

@@ -13,11 +13,12 @@ from typing import Any
 
 import psutil
 import pytest
+from acp import RequestError
 from hypothesis import given
 from hypothesis import strategies as st
 
 from autoresearch_tui.agents import edits
-from autoresearch_tui.agents.acp import closing, folder, policy, question, wire
+from autoresearch_tui.agents.acp import closing, folder, host, policy, question, wire
 from autoresearch_tui.agents.acp.agent import AcpAgent
 from autoresearch_tui.agents.acp.folder import Folder
 from autoresearch_tui.agents.acp.policy import Call, Permissions
@@ -140,7 +141,7 @@ async def test_a_night_goes_on_with_the_agent_s_own_session(
     change = workshop.session.diff(1).read_text()
     assert "+LEARNING_RATE" in change
     history = tmp_path / "place" / "work" / "history"
-    assert "0003.md" in {path.name for path in history.iterdir()}
+    assert {"0002.md", "results.tsv"} < {path.name for path in history.iterdir()}
 
 
 WAYS = {
@@ -319,6 +320,22 @@ def test_the_folder_is_what_it_was_but_for_the_file(tmp_path: Path) -> None:
             desk.train.write_bytes(content)
         with pytest.raises(edits.EditError):
             desk.edited()
+
+
+async def test_what_is_no_file_is_neither_read_nor_waited_for(tmp_path: Path) -> None:
+    desk = Folder(tmp_path / "desk")
+    desk.lay_out(begun(SCRIPT).context())
+    served = host.Host(desk, Permissions.TRAIN)
+    desk.train.unlink()
+    os.mkfifo(desk.train)
+    for path in (desk.train, desk.root, desk.root / "missing", Path("/etc/passwd")):
+        with pytest.raises(RequestError):
+            await served.read_text_file("s", str(path))
+    await served.write_text_file("s", str(desk.train), "a\nb\nc\n")
+    assert (await served.read_text_file("s", "train.py", line=2, limit=1)).content == "b\n"
+    with pytest.raises(RequestError, match="may have"):
+        await served.write_text_file("s", "train.py", "x" * (folder.FILE_LIMIT_BYTES + 1))
+    assert desk.edited() == "a\nb\nc\n"
 
 
 @given(st.text(), st.text())

@@ -20,6 +20,8 @@ FILE_LIMIT_BYTES = 1 << 20
 RECENT = 30
 KEPT = 20
 """Experiments whose files are laid out: the latest, and the latest that were kept."""
+ROWS = 2_000
+"""Experiments in the table, the latest."""
 NAMED = 5
 """Stray files that are named; the others are counted."""
 HEADER = "experiment\tstatus\tval_bpb\tchange\tparent\ttitle\n"
@@ -55,7 +57,7 @@ class Folder:
             f"{e.number}\t{e.status}\t{'' if e.val_bpb is None else f'{e.val_bpb:.6f}'}\t"
             f"{'' if e.change is None else f'{e.change:+.6f}'}\t"
             f"{'' if e.parent is None else e.parent}\t{' '.join(e.title.split())}\n"
-            for e in experiments
+            for e in experiments[-ROWS:]
         ]
         files["history/results.tsv"] = HEADER + "".join(rows)
         self._files = {
@@ -73,7 +75,7 @@ class Folder:
                 strays.append(str(path.relative_to(self.root)))
                 _remove(path)
         for path, content in self._files.items():
-            if path != self.train and _content(path) != content:
+            if path != self.train and content_of(path) != content:
                 strays.append(str(path.relative_to(self.root)))
                 self._write(path)
         return strays
@@ -84,13 +86,26 @@ class Folder:
         Raises:
             EditError: it is gone, no plain file, no text, or too large.
         """
-        content = _content(self.train)
+        content = content_of(self.train)
         if content is None:
             raise EditError(f"{EDITED} is gone, or larger than {FILE_LIMIT_BYTES} bytes.")
         try:
             return content.decode()
         except UnicodeDecodeError:
             raise EditError(f"{EDITED} is no UTF-8 text.") from None
+
+    def put(self, text: str) -> None:
+        """Have `train.py` be this text, whatever the agent put in its place.
+
+        Raises:
+            EditError: it is too large.
+            OSError: it can not be written.
+        """
+        data = text.encode(errors="replace")
+        if len(data) > FILE_LIMIT_BYTES:
+            raise EditError(f"{EDITED} may have {FILE_LIMIT_BYTES} bytes; these are {len(data)}.")
+        _remove(self.train)
+        self.train.write_bytes(data)
 
     def place(self, path: str) -> Path | None:
         """Return where a path leads that an agent named; none where that is outside."""
@@ -124,18 +139,21 @@ def describe(strays: list[str]) -> str:
     return ", ".join(stray[:100] for stray in strays[:NAMED]) + more
 
 
-def _content(path: Path) -> bytes | None:
+def content_of(path: Path) -> bytes | None:
     """Return what a plain file holds; none for anything else, and for what is too large."""
     # Neither a link to elsewhere nor a pipe that nobody writes to.
     try:
         number = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:
         return None
-    with os.fdopen(number, "rb") as file:
+    try:
         state = os.fstat(number)
         if not stat.S_ISREG(state.st_mode) or state.st_size > FILE_LIMIT_BYTES:
             return None
-        return file.read(FILE_LIMIT_BYTES)
+        with open(number, "rb", closefd=False) as file:
+            return file.read(FILE_LIMIT_BYTES)
+    finally:
+        os.close(number)
 
 
 def _remove(path: Path) -> None:

@@ -22,11 +22,12 @@ from acp.schema import (
 )
 
 from autoresearch_tui.agents import edits
-from autoresearch_tui.agents.acp import policy
+from autoresearch_tui.agents.acp import folder, policy
 from autoresearch_tui.agents.acp.closing import SAID_CHARACTERS
-from autoresearch_tui.agents.acp.folder import EDITED, FILE_LIMIT_BYTES, Folder
+from autoresearch_tui.agents.acp.folder import EDITED, Folder
 from autoresearch_tui.agents.acp.policy import Call, Permissions
 from autoresearch_tui.agents.base import Think
+from autoresearch_tui.agents.edits import EditError
 from autoresearch_tui.record.events import Usage
 from autoresearch_tui.record.masking import StreamMask
 from autoresearch_tui.record.samples import ThoughtKind
@@ -106,9 +107,9 @@ class Turn:
 class Host(Client):
     """The client's side of the protocol, on one folder."""
 
-    def __init__(self, folder: Folder, permissions: Permissions) -> None:
+    def __init__(self, desk: Folder, permissions: Permissions) -> None:
         """Serve a folder; what is heard before `turn` is set, is not listened to."""
-        self._folder = folder
+        self._folder = desk
         self._permissions = permissions
         self._calls: dict[str, Call] = {}
         self._edits_shown: set[tuple[str, int]] = set()
@@ -205,11 +206,10 @@ class Host(Client):
         place = self._folder.place(path)
         if place is None:
             _refuse(f"{path} is outside. Only the files of {self._folder.root} can be read.")
-        try:
-            with place.open("rb") as file:
-                text = file.read(FILE_LIMIT_BYTES).decode(errors="replace")
-        except OSError as error:
-            _refuse(f"{path} can not be read: {error.strerror}.")
+        content = folder.content_of(place)
+        if content is None:
+            _refuse(f"{path} is no file that can be read here.")
+        text = content.decode(errors="replace")
         if line is not None or limit is not None:
             start = max(0, (line or 1) - 1)
             lines = text.splitlines(keepends=True)
@@ -224,14 +224,11 @@ class Host(Client):
         if self._folder.place(path) != train:
             self._note(f"refused: writing {path}")
             _refuse(f"{path} may not be written: only {train} may. Make your edit there.")
-        data = content.encode(errors="replace")
-        if len(data) > FILE_LIMIT_BYTES:
-            _refuse(f"{EDITED} may have {FILE_LIMIT_BYTES} bytes; these are {len(data)}.")
-        before = train.read_text(errors="replace") if train.is_file() else ""
+        before = (folder.content_of(train) or b"").decode(errors="replace")
         try:
-            train.write_bytes(data)
-        except OSError as error:
-            _refuse(f"{EDITED} can not be written: {error.strerror}.")
+            self._folder.put(content)
+        except (EditError, OSError) as error:
+            _refuse(str(error))
         self._note(f"write  {EDITED}  {edits.summary(before, content)}")
         return WriteTextFileResponse()
 
