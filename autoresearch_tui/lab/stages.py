@@ -23,12 +23,10 @@ from autoresearch_tui.executors.local import child_environment
 from autoresearch_tui.executors.sandbox import NO_SANDBOX, Sandbox
 from autoresearch_tui.lab import compile_cache
 from autoresearch_tui.record.events import RunOutcome
-from autoresearch_tui.record.masking import mask
+from autoresearch_tui.record.masking import SECRET_CHARACTERS, mask
 from autoresearch_tui.session import Session, runtime_folder
 
 WEIGHTS = "weights.safetensors"
-SECRET_BYTES = 8_192
-"""How long a secret in an output may be and still be recognised where its beginning is cut off."""
 MODEL_PLACES = ("model-0", "model-1")
 """Folders beside an evaluation's, one for each of its model processes, as prepare.py names them."""
 SCRATCH = "scratch"
@@ -219,8 +217,7 @@ def last_lines(path: Path, count: int, limit_bytes: int = 16_384) -> str:
 
     What looks like a secret is masked.
     """
-    # A secret that begins before what is wanted is to be recognised as well.
-    read_bytes = limit_bytes + SECRET_BYTES
+    read_bytes = limit_bytes + SECRET_CHARACTERS
     try:
         with path.open("rb") as file:
             file.seek(max(0, path.stat().st_size - read_bytes))

@@ -13,16 +13,19 @@ from collections.abc import Iterable
 MASK = "[masked]"
 LEAST_SECRET_CHARACTERS = 6
 """Shorter values are no secrets to look for: they stand everywhere by chance."""
+SECRET_CHARACTERS = 8_192
+"""How long a secret may be. Who masks the end of a text masks as much before it, too: a secret
+whose beginning is cut off is not recognised."""
 LEAST_ENTROPY_BITS = 3.0
 """Of a value, a character: names and words that are repeated have less."""
 
 _PRIVATE_KEY = re.compile(
-    r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----.*?"
-    r"(?:-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----|\Z)",
+    r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----"
+    r"(?:.{0,8192}?-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----|[A-Za-z0-9+/=\s:,-]{0,8192})",
     re.DOTALL,
 )
 _PRIVATE_KEY_END = re.compile(
-    r"\A.*?-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----", re.DOTALL
+    r"\A.{0,8192}?-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----", re.DOTALL
 )
 _KNOWN = re.compile(
     r"""(?<![A-Za-z0-9])(?:

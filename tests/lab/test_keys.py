@@ -94,7 +94,7 @@ def test_an_output_is_masked_wherever_it_is_read(workshop: Workshop) -> None:
     output.parent.mkdir(parents=True)
     # It begins before what is read of the output, and has no end there.
     block = "-----BEGIN RSA PRIVATE KEY-----\n" + "QUJD" * 500
-    output.write_text(f"{block}{'x' * 15_000}\nwith {KNOWN}\nTOKEN={KEY}9f8e7d6c\n")
+    output.write_text(f"{block}.{'x' * 15_000}\nwith {KNOWN}\nTOKEN={KEY}9f8e7d6c\n")
     ended = Ended(outcome=RunOutcome.CRASH, reason="exit code 1")
     told = [
         stages.explain(ended, output),
@@ -113,11 +113,12 @@ AGENT = Path(__file__).parent.parent / "agents" / "acp_rascal.py"
 
 def test_no_byte_of_a_night_holds_the_key(workshop: Workshop, tmp_path: Path) -> None:
     train = workshop.root / "train.py"
-    train.write_text(train.read_text() + "\nimport os\nprint(dict(os.environ))\n")
-    command = f"{sys.executable} -I {AGENT} {tmp_path / 'count'} tell-key die-telling nothing"
+    said = "import os\nprint(dict(os.environ), flush=True)\n"
+    train.write_text(train.read_text().replace("import prepare\n", f"import prepare\n{said}"))
+    command = f"{sys.executable} -I {AGENT} {tmp_path / 'count'} tell-key"
     done = workshop.done(
         *("run", "--agent-command", command, "--budget", "0.1", "--headless"),
-        *("--max-experiments", "4"),
+        *("--max-experiments", "2"),
         SOME_KEY=KEY,
         AUTORESEARCH_AGENT_ENV="SOME_KEY",
         XDG_CACHE_HOME=str(tmp_path / "cache"),
