@@ -7,18 +7,18 @@ thoughts, and the processes that are left.
 import asyncio
 import os
 import re
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 from acp import RequestError
 from hypothesis import given
 from hypothesis import strategies as st
 
 from autoresearch_tui.agents import edits
-from autoresearch_tui.agents.acp import closing, folder, host, policy, question, wire
+from autoresearch_tui.agents.acp import closing, folder, guard, host, policy, question, wire
 from autoresearch_tui.agents.acp.agent import AcpAgent
 from autoresearch_tui.agents.acp.folder import Folder
 from autoresearch_tui.agents.acp.policy import Call, Permissions
@@ -158,20 +158,44 @@ WAYS = {
     "flood": "",
     "surrogate": "",
 }
+OUTAGES = {"die", "hang-with-children", "error", "garbage", "endless-line"}
 
 
+async def test_an_agent_is_well_again_after_whatever_it_did(tmp_path: Path) -> None:
+    agent, night = rascal(tmp_path / "rascal", *WAYS, limit_s=1.0), begun(SCRIPT)
+    count = tmp_path / "rascal" / "count"
+    for way, reason in WAYS.items():
+        try:
+            proposal = await agent.propose(night.context(), Thoughts())
+            proposal.title.encode()
+        except ProposalError as error:
+            assert reason in str(error), way
+            assert not error.fatal
+            assert error.outage == (way in OUTAGES), way
+        else:
+            assert not reason, way
+    assert (await agent.propose(night.context(), Thoughts())).title.startswith("-LEARNING_RATE")
+    # Each wrong edit was handed back, and mended at the second turn.
+    assert count.stat().st_size > len(WAYS) + 1
+    await agent.close()
+    assert not processes_below(tmp_path / "rascal")
+
+
+@pytest.mark.parametrize(
+    "ways", [["die", "nothing"], pytest.param([*WAYS], marks=pytest.mark.long)], ids=["few", "all"]
+)
 async def test_the_night_goes_on_whatever_the_agent_does(
-    workshop: Workshop, tmp_path: Path
+    workshop: Workshop, tmp_path: Path, ways: list[str]
 ) -> None:
     other = ScriptedAgent(*(0.5 + number / 1000 for number in range(1000)))
     other.name = "other"
-    agent = rascal(tmp_path / "rascal", *WAYS, limit_s=1.0)
+    agent = rascal(tmp_path / "rascal", *ways, limit_s=1.0)
     lab = workshop.lab(agent, fallback=other)
     night = asyncio.create_task(lab.run())
     count = tmp_path / "rascal" / "count"
 
     def recovered(state: SessionState) -> bool:
-        if not count.exists() or count.stat().st_size <= len(WAYS) + 2:
+        if not count.exists() or count.stat().st_size <= len(ways) + 1:
             return False
         return list(state.experiments.values())[-1].agent == "acp"
 
@@ -179,8 +203,8 @@ async def test_the_night_goes_on_whatever_the_agent_does(
     await lab.handle(messages.Stop(by="me", now=True))
     await night
     failed = [fact.reason for fact in workshop.facts() if isinstance(fact, events.ProposalFailed)]
-    for way, reason in WAYS.items():
-        assert any(reason in each for each in failed), (way, failed)
+    for way in ways:
+        assert any(WAYS[way] in each for each in failed), (way, failed)
     assert not processes_below(tmp_path / "rascal")
 
 
@@ -220,17 +244,20 @@ async def test_a_cancelled_proposal_leaves_no_process(tmp_path: Path) -> None:
 
 
 LAB = """
-import asyncio, sys
-from tests.agents.night import Thoughts, begun
-from tests.agents.test_acp import SCRIPT, rascal
-from pathlib import Path
-agent = rascal(Path(sys.argv[1]), "hang-with-children", limit_s=60)
-asyncio.run(agent.propose(begun(SCRIPT).context(), Thoughts()))
+import os, subprocess, sys
+lifeline, _ = os.pipe()
+guard = [sys.executable, "-I", sys.argv[1], str(lifeline), *sys.argv[2:]]
+agent = subprocess.Popen(guard, stdin=subprocess.PIPE, pass_fds=[lifeline])
+agent.stdin.write(b'{"id": 1, "method": "session/prompt"}\\n')
+agent.stdin.flush()
+agent.wait()
 """
 
 
 def test_an_agent_does_not_survive_the_lab(tmp_path: Path) -> None:
-    lab = psutil.Popen([sys.executable, "-c", LAB, str(tmp_path)])
+    agent = [sys.executable, "-I", HERE / "acp_rascal.py", tmp_path / "count", "hang-with-children"]
+    lab = subprocess.Popen([sys.executable, "-I", "-c", LAB, guard.__file__, *agent])
+    # The lab, the guard, the agent, and what left the agent.
     wait_until(lambda: len(processes_below(tmp_path)) >= 4, "the agent's processes")
     lab.kill()
     lab.wait()

@@ -85,9 +85,9 @@ def test_masking_takes_time_in_proportion() -> None:
     alphabet = random.Random(1).choices(
         string.ascii_letters + string.digits + "-_=: '\"./@", k=4096
     )
-    for text in ("".join(alphabet) * 16, "a" * 65536, "key=" * 16384, "-----BEGIN " * 6000,
-                 "://" * 20000, "_" * 65536, "password:" * 7000, "eyJ." * 16000):  # fmt: skip
+    begin = "-----BEGIN OPENSSH PRIVATE KEY-----"
+    for piece in ("".join(alphabet), "a", "_", "key=", "://", "password:", "eyJ.", begin):
         began = time.process_time()
-        mask(text)
+        mask(piece * (40_000 // len(piece)))
         # A quadratic pattern needs minutes here.
-        assert time.process_time() - began < 5
+        assert time.process_time() - began < 10
