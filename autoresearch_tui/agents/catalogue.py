@@ -1,6 +1,8 @@
 """The agents by name, and which one is taken when none is named."""
 
 import difflib
+import hashlib
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -149,6 +151,10 @@ def _acp(options: Options, environ: Mapping[str, str], place: Path | None) -> Ag
         process.find(options.command, environment)
     except ProposalError as error:
         raise AgentError(str(error)) from None
+    if place is not None:
+        # Two agents of one night do not meet in one folder.
+        command = shlex.join(options.command).encode()
+        place /= hashlib.sha256(command).hexdigest()[:8]
     return AcpAgent(
         command=options.command,
         environment=environment,
