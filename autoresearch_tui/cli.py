@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import os
+import shlex
 import signal
 import sys
 import time
@@ -34,6 +35,7 @@ FLAG_SETTINGS = {
     "agent": ("agent", "kind"),
     "model": ("agent", "model"),
     "base_url": ("agent", "base_url"),
+    "agent_command": ("agent", "command"),
     "approval": ("approval", "mode"),
     "max_experiments": ("limits", "max_experiments"),
     "timeout": ("approval", "timeout_s"),
@@ -183,9 +185,15 @@ def duration_s(text: str) -> float:
 
 
 def _add_agent_flags(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--agent", help="auto, tpe or claude")
+    parser.add_argument("--agent", help="auto, tpe, claude or acp")
     parser.add_argument("--model", help="the agent's model")
     parser.add_argument("--base-url", help="a local server that speaks the Messages API")
+    parser.add_argument(
+        "--agent-command",
+        type=shlex.split,
+        metavar="COMMAND",
+        help="of acp: what speaks the Agent Client Protocol, such as 'gemini --acp'",
+    )
 
 
 def _add_sandbox_flag(parser: argparse.ArgumentParser) -> None:

@@ -226,6 +226,15 @@ def runtime_folder() -> Path:
         return Path(tempfile.gettempdir()) / f"{FOLDER_NAME}-{os.getuid()}"
 
 
+def agent_folder(session: Session) -> Path:
+    """Return where a session's coding agent works and keeps what a later start goes on with.
+
+    Outside of the repository: agents refuse to write below `.git`, and would read its work tree.
+    """
+    digest = hashlib.sha256(str(session.folder.resolve()).encode()).hexdigest()[:16]
+    return Path(platformdirs.user_cache_dir(FOLDER_NAME)) / "agents" / digest
+
+
 def git_directory(start: Path) -> Path:
     """Return the git directory that all work trees of a repository share.
 

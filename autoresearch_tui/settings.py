@@ -82,7 +82,8 @@ class AgentSettings(_Section, frozen=True, kw_only=True):
     """Who proposes the experiments."""
 
     kind: str = "auto"
-    """`tpe`, `claude`, or `auto`: claude where there is a key, else tpe."""
+    """`tpe`, `claude`, `acp`, or `auto`: acp where there is a command, claude where there is a
+    key, else tpe."""
     model: str | None = None
     base_url: str | None = None
     """A local server that speaks the Messages API, without `/v1`."""
@@ -102,6 +103,16 @@ class AgentSettings(_Section, frozen=True, kw_only=True):
     `base_url` unless it is named here."""
     frozen: list[str] = []
     """What agents may not change: `DEPTH`, `class Attention`, `Block.forward`."""
+    command: list[str] = []
+    """Of acp: the agent's program and its arguments, `["claude-agent-acp"]`."""
+    env: list[str] = []
+    """Of acp: variables that the agent's process gets beside the harmless ones, as that of a key;
+    from the environment, or else from the keyring."""
+    permissions: Literal["train", "none"] = "train"
+    """Of acp: `train` lets the agent read its folder and edit `train.py` where it asks; `none`
+    refuses whatever it asks for."""
+    login: str | None = None
+    """Of acp: the way to log in that the agent is asked to take, by the name that it offers."""
 
 
 class ApprovalSettings(_Section, frozen=True, kw_only=True):

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-HEAVY = {"torch", "textual", "rich", "optuna", "anthropic", "pygit2", "pyarrow", "tiktoken"}
+HEAVY = {"torch", "textual", "rich", "optuna", "anthropic", "pygit2", "pyarrow", "tiktoken", "acp"}
 LOADED = "import sys, {module}; print(*sorted({{name.split('.')[0] for name in sys.modules}}))"
 
 

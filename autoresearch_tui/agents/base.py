@@ -155,6 +155,15 @@ class Reachable(Protocol):
         ...
 
 
+@runtime_checkable
+class Closable(Protocol):
+    """What an agent offers that keeps processes of its own."""
+
+    async def close(self) -> None:
+        """End them."""
+        ...
+
+
 class Agent(Protocol):
     """A mind that proposes experiments."""
 

@@ -1,12 +1,15 @@
 """The agents by name, and which one is taken when none is named."""
 
 import difflib
-from collections.abc import Mapping
+import hashlib
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Protocol
 
-from autoresearch_tui.agents.base import Agent
+from autoresearch_tui.agents.base import Agent, ProposalError
 
-KINDS = ("auto", "tpe", "claude")
+KINDS = ("auto", "tpe", "claude", "acp")
 KEY_VARIABLE = "ANTHROPIC_API_KEY"
 
 
@@ -62,17 +65,52 @@ class Options(Protocol):
         """The variable that holds the key; for Anthropic's own server `KEY_VARIABLE`."""
         ...
 
+    @property
+    def command(self) -> Sequence[str]:
+        """Of acp: a program and its arguments."""
+        ...
 
-def choose(options: Options, environ: Mapping[str, str]) -> tuple[Agent, str | None]:
+    @property
+    def env(self) -> Sequence[str]:
+        """Of acp: the variables that its process gets beside the harmless ones."""
+        ...
+
+    @property
+    def permissions(self) -> str:
+        """Of acp: how what it asks for is answered, one of `Permissions`."""
+        ...
+
+    @property
+    def login(self) -> str | None:
+        """Of acp: the way to log in, by the name that the agent offers."""
+        ...
+
+
+def key_names(options: Options) -> list[str]:
+    """Return the variables that may hold keys for the agent that was asked for."""
+    match options.kind:
+        case "acp" | "auto" if options.kind == "acp" or options.command:
+            return list(options.env)
+        case "claude" | "auto":
+            return [options.api_key_env or KEY_VARIABLE]
+        case _:
+            return []
+
+
+def choose(
+    options: Options, environ: Mapping[str, str], place: Path | None = None
+) -> tuple[Agent, str | None]:
     """Return the agent that was asked for, and what a person should know of the choice.
 
-    `auto` is claude where the environment has a key or a server was named, and else tpe. The key
-    for Anthropic is in `ANTHROPIC_API_KEY` of `environ`, unless another variable is named; a server
-    of the user's own is sent none but that of a variable that was named for it.
+    `auto` is acp where a command was named, claude where the environment has a key or a server was
+    named, and else tpe. The key for Anthropic is in `ANTHROPIC_API_KEY` of `environ`, unless
+    another variable is named; a server of the user's own is sent none but that of a variable that
+    was named for it. In `place` an agent may keep what a later start goes on with; none for a
+    temporary place.
 
     Raises:
-        AgentError: there is no such kind, claude has neither a key nor a server, or the variable
-            that was named is empty.
+        AgentError: there is no such kind, claude has neither a key nor a server, the variable that
+            was named is empty, or acp has no command.
     """
     variable = options.api_key_env or (None if options.base_url else KEY_VARIABLE)
     key = environ.get(variable, "").strip() or None if variable else None
@@ -80,6 +118,8 @@ def choose(options: Options, environ: Mapping[str, str]) -> tuple[Agent, str | N
     match options.kind:
         case "tpe":
             return fallback(), None
+        case "acp" | "auto" if options.kind == "acp" or options.command:
+            return _acp(options, environ, place), None
         case "claude" | "auto" if can_ask_model:
             if options.api_key_env and not key:
                 raise AgentError(
@@ -112,6 +152,41 @@ def fallback() -> Agent:
     from autoresearch_tui.agents.tpe import TpeAgent  # noqa: PLC0415
 
     return TpeAgent()
+
+
+def _acp(options: Options, environ: Mapping[str, str], place: Path | None) -> Agent:
+    from autoresearch_tui.agents.acp import process  # noqa: PLC0415
+    from autoresearch_tui.agents.acp.agent import AcpAgent  # noqa: PLC0415
+    from autoresearch_tui.agents.acp.policy import Permissions  # noqa: PLC0415
+
+    if not options.command:
+        raise AgentError(
+            "The agent acp needs a command that speaks the Agent Client Protocol, as in "
+            '[agent] command = ["claude-agent-acp"], or ["gemini", "--acp"].'
+        )
+    if missing := [name for name in options.env if not environ.get(name, "").strip()]:
+        raise AgentError(
+            f"[agent] env names {', '.join(missing)}, which the environment does not hold and the "
+            "keyring neither. Set it, or take its name out."
+        )
+    environment = process.agent_environment(environ, options.env)
+    try:
+        process.find(options.command, environment)
+    except ProposalError as error:
+        raise AgentError(str(error)) from None
+    if place is not None:
+        # Two agents of one night do not meet in one folder.
+        command = shlex.join(options.command).encode()
+        place /= hashlib.sha256(command).hexdigest()[:8]
+    return AcpAgent(
+        command=options.command,
+        environment=environment,
+        secrets=[environ[name].strip() for name in options.env],
+        place=place,
+        limit_s=options.limit_s,
+        permissions=Permissions(options.permissions),
+        login=options.login,
+    )
 
 
 def _claude(key: str | None, variable: str | None, options: Options) -> Agent:

@@ -28,7 +28,7 @@ from autoresearch_tui.control.server import ControlServer
 from autoresearch_tui.executors import sandbox, sweep
 from autoresearch_tui.executors.local import LocalExecutor
 from autoresearch_tui.executors.sandbox import SandboxError
-from autoresearch_tui.lab import clock, foreign, stages
+from autoresearch_tui.lab import clock, foreign, keys, stages
 from autoresearch_tui.lab.launcher import HandOver, Launch
 from autoresearch_tui.lab.limits import Limits
 from autoresearch_tui.lab.loop import Lab
@@ -43,7 +43,7 @@ from autoresearch_tui.record.events import Level
 from autoresearch_tui.record.fold import fold
 from autoresearch_tui.record.journal import Journal, JournalReader
 from autoresearch_tui.session import Session, SessionError, SessionLock
-from autoresearch_tui.settings import SettingsError
+from autoresearch_tui.settings import Settings, SettingsError
 
 CLOCK_SET_BACK_S = 1.0
 """From where on a clock that was set back is worth a notice."""
@@ -52,12 +52,15 @@ CLEARING_LIMIT_S = 30.0
 REPORT_LIMIT_S = 60.0
 """How long the report of a night may take."""
 
+LOG_LAYOUT = "%(asctime)s %(levelname)s %(message)s"
+
 log = logging.getLogger(__name__)
 
 
 def main() -> int:
     """Run the session whose folder is the first argument; return the process's exit code."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    logging.basicConfig(level=logging.INFO)
+    keys.guard_log(LOG_LAYOUT)
     folder = Session(Path(sys.argv[1]))
     try:
         # The launcher hands them over; only who holds the lock writes them into the session.
@@ -91,7 +94,7 @@ async def _run(folder: Session, lock: SessionLock, handed: HandOver) -> int:
     # Opened first: it ends a torn last line, which may turn out to be a whole fact.
     journal = Journal(folder.journal)
     state = fold(JournalReader(folder.journal).read())
-    agent, notice = catalogue.choose(chosen.agent, os.environ)
+    agent, notice = _choose_agent(folder, chosen)
     notifier = Notifier(chosen.notify, folder.tag)
     tools = make_tools(folder, handed, agent, run_lock, notifier.hear)
     lab = Lab(tools, state, journal)
@@ -164,6 +167,20 @@ def make_tools(
         hear=hear,
         foreign=own_way,
     )
+
+
+def _choose_agent(folder: Session, chosen: Settings) -> tuple[Agent, str | None]:
+    """Return the agent, which alone has the keys from here on.
+
+    Raises:
+        AgentError: it can not work here.
+    """
+    names = catalogue.key_names(chosen.agent)
+    found = keys.gather(os.environ, names)
+    agent, notice = catalogue.choose(chosen.agent, found.environ, session.agent_folder(folder))
+    keys.guard_log(LOG_LAYOUT, [found.environ[name] for name in names if name in found.environ])
+    keys.withdraw(os.environ, names)
+    return agent, notice
 
 
 async def _run_to_the_end(lab: Lab, folder: Session) -> int:

@@ -10,7 +10,7 @@ from autoresearch_tui.agents import catalogue
 from autoresearch_tui.agents.base import ProposalError, Reachable
 from autoresearch_tui.executors import sandbox
 from autoresearch_tui.executors.sandbox import Level, SandboxError
-from autoresearch_tui.lab import foreign, gpus, host, launcher, machine
+from autoresearch_tui.lab import foreign, gpus, host, keys, launcher, machine
 from autoresearch_tui.lab.findings import Finding, Grade
 from autoresearch_tui.lab.repository import ExperimentRepository, RepositoryError
 from autoresearch_tui.session import SessionError
@@ -123,8 +123,14 @@ def _sandbox(settings: Settings) -> Finding:
 
 def agent(settings: Settings, environ: Mapping[str, str], *, offline: bool) -> Iterator[Finding]:
     """Yield who would propose, and whether its server answers, which `offline` does not ask."""
+    found = keys.gather(environ, catalogue.key_names(settings.agent))
+    for name in found.in_keyring:
+        yield Finding(Grade.OK, "key", f"{name} is from the keyring")
+    if found.trouble:
+        sentence = f"the environment has no key, and the keyring can not be asked: {found.trouble}"
+        yield Finding(Grade.NOTE, "key", sentence)
     try:
-        chosen, notice = catalogue.choose(settings.agent, environ)
+        chosen, notice = catalogue.choose(settings.agent, found.environ)
     except catalogue.AgentError as error:
         yield Finding(Grade.FAIL, "agent", str(error))
         return

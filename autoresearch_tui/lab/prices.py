@@ -96,7 +96,9 @@ class Prices:
 
     def priced(self, model: str | None, usage: Usage) -> Usage:
         """Return the usage with its cost."""
-        return msgspec.structs.replace(usage, cost_usd=self.cost(model, usage))
+        cost = self.cost(model, usage)
+        # An agent may tell what it cost by itself.
+        return usage if cost is None else msgspec.structs.replace(usage, cost_usd=cost)
 
 
 NO_PRICES = Prices({}, local=True)

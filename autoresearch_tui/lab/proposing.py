@@ -12,6 +12,7 @@ import msgspec
 
 from autoresearch_tui.agents.base import (
     Agent,
+    Closable,
     Context,
     Proposal,
     ProposalError,
@@ -39,6 +40,7 @@ from autoresearch_tui.lab.storing import Change, change_between, commit_below, w
 from autoresearch_tui.record import events
 from autoresearch_tui.record.events import KnownFact, Level
 from autoresearch_tui.record.lines import LineTail, LineWriter
+from autoresearch_tui.record.masking import mask
 from autoresearch_tui.record.samples import StepSample, Thought, ThoughtKind
 from autoresearch_tui.record.state import Experiment, SessionState
 from autoresearch_tui.session import Session
@@ -107,7 +109,12 @@ class Thoughts:
         """Write what was kept. Thoughts that can not be stored are lost; the night goes on."""
         pending, self._pending = self._pending, []
         with contextlib.suppress(OSError):
-            self._writer.write(*(msgspec.json.encode(thought) for thought in pending))
+            self._writer.write(
+                *(
+                    msgspec.json.encode(msgspec.structs.replace(one, text=mask(one.text)))
+                    for one in pending
+                )
+            )
 
     async def flush_regularly(self) -> None:
         """Write at every interval, until cancelled."""
@@ -278,6 +285,9 @@ class Proposer:
             notes = [proposal.notebook or "", *proposal.ideas]
             for text in (proposal.train, proposal.title, proposal.hypothesis, *notes):
                 text.encode()
+            proposal = replace(
+                proposal, title=mask(proposal.title), hypothesis=mask(proposal.hypothesis)
+            )
         except ProposalError:
             raise
         except OutOfPatience as error:
@@ -323,6 +333,7 @@ class Proposer:
         self, agent: Agent, state: SessionState, record: Record, error: ProposalError
     ) -> None:
         number, now = state.next_number, clock.now()
+        error.args = (mask(str(error)),)
         self._thoughts.add(number, ThoughtKind.ERROR, str(error))
         self._record_failure(agent, number, record, error)
         if not error.outage:
@@ -393,11 +404,13 @@ class Proposer:
         )
 
     async def close(self, state: SessionState, record: Record) -> None:
-        """End what is asked beside the proposals."""
+        """End what is asked beside the proposals, and what agents keep running."""
         if self._aside is not None:
             await self._aside.close()
             agent, spending = self._roster.agent, self._aside.context.spending
             self._record_cancelled(agent, state.next_number, record, spending)
+        if isinstance(self._roster.agent, Closable):
+            await self._roster.agent.close()
 
     def _store(
         self,

@@ -23,6 +23,7 @@ from autoresearch_tui.executors.local import child_environment
 from autoresearch_tui.executors.sandbox import NO_SANDBOX, Sandbox
 from autoresearch_tui.lab import compile_cache
 from autoresearch_tui.record.events import RunOutcome
+from autoresearch_tui.record.masking import SECRET_CHARACTERS, mask
 from autoresearch_tui.session import Session, runtime_folder
 
 WEIGHTS = "weights.safetensors"
@@ -193,7 +194,8 @@ def read_evaluation(session: Session, number: int, ended: Ended) -> Evaluation:
     """Return what the evaluator found; one that found nothing makes the result invalid."""
     if ended.outcome is RunOutcome.TRAINED:
         try:
-            return msgspec.json.decode(_answer_file(session, number).read_bytes(), type=Evaluation)
+            found = msgspec.json.decode(_answer_file(session, number).read_bytes(), type=Evaluation)
+            return msgspec.structs.replace(found, reason=found.reason and mask(found.reason))
         except (OSError, msgspec.DecodeError) as error:
             return Evaluation(
                 valid=False, reason=f"the evaluator's answer can not be read: {error}"
@@ -211,13 +213,18 @@ def explain(ended: Ended, output: Path) -> str:
 
 
 def last_lines(path: Path, count: int, limit_bytes: int = 16_384) -> str:
-    """Return the last lines of a file that are not blank; none of a file that is not there."""
+    """Return the last lines of a file that are not blank; none of a file that is not there.
+
+    What looks like a secret is masked.
+    """
+    read_bytes = limit_bytes + SECRET_CHARACTERS
     try:
         with path.open("rb") as file:
-            file.seek(max(0, path.stat().st_size - limit_bytes))
-            text = file.read(limit_bytes).decode(errors="replace").replace("\r", "\n")
+            file.seek(max(0, path.stat().st_size - read_bytes))
+            text = file.read(read_bytes).decode(errors="replace")
     except OSError:
         return ""
+    text = mask(text)[-limit_bytes:].replace("\r", "\n")
     return "\n".join([line for line in text.splitlines() if line.strip()][-count:])
 
 

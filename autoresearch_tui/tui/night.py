@@ -14,6 +14,7 @@ import msgspec
 from autoresearch_tui.record import fold
 from autoresearch_tui.record.journal import JournalReader
 from autoresearch_tui.record.lines import LineTail
+from autoresearch_tui.record.masking import SECRET_CHARACTERS, mask
 from autoresearch_tui.record.news import news
 from autoresearch_tui.record.samples import StepSample, TelemetrySample, Thought, ThoughtKind
 from autoresearch_tui.record.state import Experiment, Phase, SessionState
@@ -152,8 +153,9 @@ class Night:
 
     def output_tail(self, experiment: int) -> str:
         """Return the last lines that an experiment's run printed, made safe to show."""
-        tail = _read(self.session.output(experiment), OUTPUT_TAIL_BYTES, from_end=True)
-        return clean(tail).rstrip()
+        limit = OUTPUT_TAIL_BYTES + SECRET_CHARACTERS
+        tail = _read(self.session.output(experiment), limit, from_end=True)
+        return mask(clean(tail))[-OUTPUT_TAIL_BYTES:].rstrip()
 
     def curve_for(self, experiment: int) -> Curve:
         """Return the losses of any experiment's latest run, as far as they are written."""

@@ -24,6 +24,10 @@ class Chosen:
     form: str = "auto"
     context_tokens: int | None = None
     api_key_env: str | None = None
+    command: tuple[str, ...] = ()
+    env: tuple[str, ...] = ()
+    permissions: str = "train"
+    login: str | None = None
 
 
 def test_auto_is_claude_with_a_key_or_a_server() -> None:
@@ -78,6 +82,30 @@ def test_tpe_needs_no_key_and_no_notice() -> None:
 def test_claude_without_a_key_is_a_sentence() -> None:
     with pytest.raises(catalogue.AgentError, match=r"--base-url.*--agent tpe"):
         catalogue.choose(Chosen("claude"), {})
+
+
+def test_a_command_is_an_agent_by_the_protocol() -> None:
+    environ = {**KEY, "PATH": "/usr/bin:/bin", "OTHER": "o"}
+    for kind in ("acp", "auto"):
+        chosen = Chosen(kind, command=("sh", "-c", "true"), env=("OTHER",))
+        agent, notice = catalogue.choose(chosen, environ)
+        assert (agent.name, agent.model, notice) == ("acp", "sh", None)
+        assert catalogue.key_names(chosen) == ["OTHER"]
+    assert catalogue.key_names(Chosen("claude")) == ["ANTHROPIC_API_KEY"]
+    assert catalogue.key_names(Chosen("tpe")) == []
+
+
+@pytest.mark.parametrize(
+    ("chosen", "sentence"),
+    [
+        (Chosen("acp"), r"needs a command.*claude-agent-acp"),
+        (Chosen("acp", command=("no-such-agent",)), r"no command 'no-such-agent'"),
+        (Chosen("acp", command=("sh",), env=("NO_KEY",)), r"NO_KEY, which the environment"),
+    ],
+)
+def test_an_agent_that_can_not_be_started_is_a_sentence(chosen: Chosen, sentence: str) -> None:
+    with pytest.raises(catalogue.AgentError, match=sentence):
+        catalogue.choose(chosen, {"PATH": "/usr/bin:/bin"})
 
 
 def test_an_unknown_agent_is_answered_with_the_nearest() -> None:

@@ -1,0 +1,72 @@
+"""How an agent ends its answer: a title, a hypothesis and what it expects, each on its line.
+
+Agents wrap such lines in marks, quotes, lists and fences, put other words before them, or leave
+them out. Whatever can be told from the text is taken; the rest is left empty.
+"""
+
+import math
+import re
+from dataclasses import dataclass
+
+TITLE_CHARACTERS = 100
+HYPOTHESIS_CHARACTERS = 4_000
+SAID_CHARACTERS = 64_000
+"""Of an answer, its end; what comes before is no closing."""
+
+_LINE = re.compile(
+    r"^[\s>*_#`\"'{,-]{0,12}(title|hypothesis|expected[ _-]?change)[\s*_`\"']{0,6}[:=](.*)$",
+    re.IGNORECASE,
+)
+_NUMBER = re.compile(r"[-+\u2212]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
+_SENTENCE = re.compile(r"(?<=[.!?])\s")
+_MARKS = " \t*_`\"',"
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """What an agent says of its edit; empty or none where it does not."""
+
+    title: str = ""
+    hypothesis: str = ""
+    expected_change: float | None = None
+
+
+def read(said: str) -> Closing:
+    """Return what the end of an answer says; of several titles the last one counts."""
+    title, expected = "", None
+    hypothesis: list[str] = []
+    inside = ""
+    for line in said[-SAID_CHARACTERS:].splitlines():
+        match = _LINE.match(line)
+        if match is None:
+            if inside == "hypothesis" and line.strip(_MARKS + "}"):
+                hypothesis.append(line.strip(_MARKS))
+            else:
+                inside = ""
+            continue
+        inside = match[1].lower()
+        value = match[2].strip(_MARKS + "}")
+        if inside == "title":
+            title = value or title
+        elif inside == "hypothesis":
+            hypothesis = [value] if value else []
+        else:
+            expected = _number(value)
+    title = " ".join(title.split())
+    if len(title) > TITLE_CHARACTERS:
+        title = f"{title[: TITLE_CHARACTERS - 3]}..."
+    return Closing(title, " ".join(hypothesis)[:HYPOTHESIS_CHARACTERS], expected)
+
+
+def first_sentence(said: str) -> str:
+    """Return the first sentence of an answer, as half a line."""
+    text = " ".join(said.split())
+    return _SENTENCE.split(text, 1)[0][:TITLE_CHARACTERS].strip(_MARKS + "#")
+
+
+def _number(text: str) -> float | None:
+    match = _NUMBER.search(text)
+    if match is None:
+        return None
+    value = float(match[0].replace("\u2212", "-"))
+    return value if math.isfinite(value) else None
