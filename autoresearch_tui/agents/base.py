@@ -1,6 +1,6 @@
 """What an agent is to the lab: one bounded question, one proposal."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
@@ -57,6 +57,14 @@ class Archive(Protocol):
 
 
 @dataclass(frozen=True)
+class Past:
+    """A session and its files."""
+
+    state: SessionState
+    archive: Archive
+
+
+@dataclass(frozen=True)
 class Context:
     """All that an agent gets to know for one proposal."""
 
@@ -76,6 +84,8 @@ class Context:
     """The human's sentences for this proposal."""
     refused: str = ""
     """Why the agent's last answer could not be run; empty where it could."""
+    earlier: Sequence[Past] = ()
+    """Earlier sessions whose results compare: the same data, budget, hardware and metric."""
 
 
 @dataclass(frozen=True)

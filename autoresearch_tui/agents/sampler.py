@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import optuna
 
-from autoresearch_tui.agents.constants import Number
+from autoresearch_tui.agents.constants import Value
 from autoresearch_tui.agents.ladders import Ladder
 from autoresearch_tui.agents.trials import Trial
 
@@ -30,10 +30,10 @@ warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning
 def suggest(
     ladders: Sequence[Ladder],
     trials: Sequence[Trial],
-    tried: Collection[tuple[Number, ...]],
+    tried: Collection[tuple[Value, ...]],
     seed: int,
     wish: Mapping[str, int] | None = None,
-) -> dict[str, Number] | None:
+) -> dict[str, Value] | None:
     """Return the constants to move and their new values; none if every move was tried.
 
     Args:
@@ -47,7 +47,7 @@ def suggest(
     present = {ladder.constant.key: ladder.constant.value for ladder in ladders}
     movable = [ladder for ladder in ladders if not wish or ladder.constant.key in wish]
 
-    def is_new(move: dict[str, Number]) -> bool:
+    def is_new(move: dict[str, Value]) -> bool:
         values = tuple(move.get(key, value) for key, value in present.items())
         return bool(move) and values not in tried
 
@@ -72,7 +72,7 @@ def _choose(movable: Sequence[Ladder], trials: Sequence[Trial], rng: random.Rand
 
 def _sample(
     chosen: Sequence[Ladder], trials: Sequence[Trial], seed: int, wish: Mapping[str, int]
-) -> dict[str, Number]:
+) -> dict[str, Value]:
     """Ask TPE for values of the chosen constants, and return those that differ from the present."""
     bounds = {ladder.constant.key: _bounds(ladder, wish) for ladder in chosen}
     space: dict[str, optuna.distributions.BaseDistribution] = {
@@ -127,7 +127,7 @@ def _clamp(rung: int, bounds: tuple[int, int]) -> int:
 
 def _neighbours(
     movable: Sequence[Ladder], wish: Mapping[str, int], rng: random.Random
-) -> Iterator[dict[str, Number]]:
+) -> Iterator[dict[str, Value]]:
     """Yield all moves of one constant, then of two, the smallest steps first."""
     steps: list[tuple[int, float, Ladder, int]] = []
     for ladder in movable:

@@ -12,10 +12,11 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from autoresearch_tui.agents import constants, ladders
+from autoresearch_tui.agents import constants, ladders, relations
 from autoresearch_tui.agents.base import Context, Proposal, ProposalError, Think
-from autoresearch_tui.agents.constants import Constant, Number
+from autoresearch_tui.agents.constants import Constant, Value
 from autoresearch_tui.agents.ladders import Ladder
+from autoresearch_tui.agents.relations import Relation
 from autoresearch_tui.agents.trials import Trial, TrialReader
 from autoresearch_tui.record.events import Direction, Usage
 from autoresearch_tui.record.samples import ThoughtKind
@@ -39,10 +40,10 @@ class _Move:
     """A constant and where it goes."""
 
     constant: Constant
-    value: Number
+    value: Value
 
     def __str__(self) -> str:
-        literal = constants.format_number(self.value, like=self.constant.literal)
+        literal = constants.spelled(self.value, like=self.constant.literal)
         return f"{self.constant.name} {self.constant.literal} -> {literal}"
 
 
@@ -73,7 +74,7 @@ class TpeAgent:
         from autoresearch_tui.agents import sampler  # noqa: PLC0415
 
         started = time.monotonic()
-        movable = _movable(context)
+        movable, bound = _movable(context)
         trials = self._reader.trials(context, movable)
         tried = self._reader.tried(context, movable)
         wish, thoughts = read_wish(context.steering, movable)
@@ -103,27 +104,46 @@ class TpeAgent:
         return proposal, [*thoughts, _overview(movable, trials), *reasons]
 
 
-def _movable(context: Context) -> list[Ladder]:
-    """Return the ladders of all constants that count on the session's device.
+def _movable(context: Context) -> tuple[list[Ladder], list[Relation]]:
+    """Return the ladders of all constants that count on the session's device, and what binds them.
 
     Raises:
         ProposalError: there are none.
     """
     hardware = context.state.hardware
     try:
-        found = constants.find(context.train, hardware.device if hardware else None)
+        found, bound = movable(context.train, hardware.device if hardware else None)
     except SyntaxError as error:
         raise ProposalError(
             f"train.py of experiment {context.incumbent} does not parse: {error}.", fatal=True
         ) from None
-    movable = [ladder for ladder in map(ladders.build, found) if ladder]
-    if not movable:
+    if not found:
         raise ProposalError(
             "train.py has no constants to move: tpe needs numbers with names in ALL_CAPS at its "
             "top level, such as LEARNING_RATE = 0.01. Add some, or choose another agent.",
             fatal=True,
         )
-    return movable
+    return found, bound
+
+
+def movable(source: str, device: str | None) -> tuple[list[Ladder], list[Relation]]:
+    """Return the ladders of a script's constants, and which of them have to divide which.
+
+    Raises:
+        SyntaxError: the script is no Python.
+    """
+    found = constants.find(source, device)
+    bound = relations.find(source, found)
+    values = {each.key: each.value for each in found}
+    divisors = {
+        each.key: [values[bond.divisor] for bond in bound if bond.multiple == each.key]
+        for each in found
+    }
+    built = (
+        ladders.build(each, [d for d in divisors[each.key] if isinstance(d, int)])
+        for each in found
+    )
+    return [ladder for ladder in built if ladder], bound
 
 
 def read_wish(
@@ -181,11 +201,11 @@ def _reason(move: _Move, trials: Sequence[Trial], direction: Direction) -> str:
     text = f"moved {times} so far, {kept} kept"
     measured = [(trial.change, trial.values[key]) for trial in past if trial.change is not None]
     if measured:
-        change, value = min(measured)
-        best = constants.format_number(value)
+        change, value = min(measured, key=lambda each: each[0])
+        best = constants.spelled(value)
         text += f"; best when it went to {best} ({_turned(change, direction):+.4f})"
-    if failed := sorted({trial.values[key] for trial in past if trial.loss is None}):
-        text += f"; failed at {', '.join(map(constants.format_number, failed[:5]))}"
+    if failed := sorted({trial.values[key] for trial in past if trial.loss is None}, key=str):
+        text += f"; failed at {', '.join(map(constants.spelled, failed[:5]))}"
     return f"{text}{about}."
 
 
