@@ -20,6 +20,8 @@ from autoresearch_tui.agents.constants import Constant, Number, Value
 
 REACH = 6
 """How many rungs a ladder goes each way: with ten a decade, a factor of four."""
+EVEN_STEP = 0.15
+SMALLEST = 1e-12
 MOST_MULTIPLES = 16
 """Of how many times its divisor a number's neighbours are still different enough to be rungs."""
 
@@ -74,6 +76,24 @@ class Ladder:
         low, high = rungs[above - 1], rungs[above]
         middle = math.sqrt(low * high) if low > 0 else (low + high) / 2
         return above if value >= middle else above - 1
+
+    def place(self, value: Value) -> float:
+        """Return where a number lies, in doublings, so that the same step matters about as much.
+
+        What is missing to 1 counts for a momentum. A share, and what may be zero, goes evenly:
+        `EVEN_STEP` is a doubling. Values without an order lie at the count of their rung.
+        """
+        if not self.is_ordered or isinstance(value, str):
+            return float(self.nearest(value))
+        name, low = self.constant.name, cast("Number", self.rungs[0])
+        if _MOMENTUM.search(name) and 0 < value < 1 and low > 0:
+            return -math.log2(1 - value)
+        if low < 0:
+            return math.log2(max(-value, SMALLEST))
+        if low == 0 or _FRACTION.search(name):
+            step = EVEN_STEP if isinstance(low, float) or _FRACTION.search(name) else 1
+            return value / step
+        return math.log2(max(value, SMALLEST))
 
 
 def build(constant: Constant, divisors: Collection[int] = ()) -> Ladder | None:

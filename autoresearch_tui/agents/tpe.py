@@ -74,23 +74,23 @@ class TpeAgent:
         from autoresearch_tui.agents import sampler  # noqa: PLC0415
 
         started = time.monotonic()
-        movable, bound = _movable(context)
-        trials = self._reader.trials(context, movable)
-        tried = self._reader.tried(context, movable)
-        wish, thoughts = read_wish(context.steering, movable)
-        move = sampler.suggest(movable, trials, tried, context.seed, wish)
+        offered, bound = _movable(context)
+        trials = self._reader.trials(context, offered)
+        tried = self._reader.tried(context, offered)
+        wish, thoughts = read_wish(context.steering, offered)
+        move = sampler.suggest(offered, trials, tried, context.seed, wish, bound)
         if move is None and wish:
             thoughts.append(
                 "All that was asked for was tried, or is out of reach: I choose myself."
             )
-            move = sampler.suggest(movable, trials, tried, context.seed)
+            move = sampler.suggest(offered, trials, tried, context.seed, None, bound)
         if move is None:
             raise ProposalError(
                 "Every move of the constants in train.py was tried. Give it other constants, or "
                 "choose another agent.",
                 fatal=True,
             )
-        of = {ladder.constant.key: ladder.constant for ladder in movable}
+        of = {ladder.constant.key: ladder.constant for ladder in offered}
         moves = [_Move(of[key], value) for key, value in move.items()]
         direction = context.state.direction
         reasons = [f"{one}: {_reason(one, trials, direction)}" for one in moves]
@@ -101,7 +101,7 @@ class TpeAgent:
             expected_change=_expected_change(trials, direction),
             usage=Usage(seconds=time.monotonic() - started),
         )
-        return proposal, [*thoughts, _overview(movable, trials), *reasons]
+        return proposal, [*thoughts, _overview(offered, trials), *reasons]
 
 
 def _movable(context: Context) -> tuple[list[Ladder], list[Relation]]:

@@ -43,8 +43,8 @@ class Trial:
     """Whether it failed for want of memory."""
     earlier: bool = False
     """Whether it is of an earlier session."""
-    same_code: bool = True
-    """Whether all but the constants is as in the present script."""
+    code: bytes = b""
+    """A mark of all of its script but the constants."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,17 +107,14 @@ class TrialReader:
         about its constants.
         """
         keys = [ladder.constant.key for ladder in movable]
-        present = self._read(context.train)
         here = Past(context.state, context.archive)
         return [
             trial
             for past in (*context.earlier, here)
-            for trial in self._of(past, keys, present, earlier=past is not here)
+            for trial in self._of(past, keys, earlier=past is not here)
         ][-LEARNED_FROM:]
 
-    def _of(
-        self, past: Past, keys: Sequence[str], present: _Script | None, *, earlier: bool
-    ) -> list[Trial]:
+    def _of(self, past: Past, keys: Sequence[str], *, earlier: bool) -> list[Trial]:
         found: list[Trial] = []
         for experiment in _latest(past.state):
             if experiment.status not in _MEASURED | _FAILED:
@@ -145,7 +142,7 @@ class TrialReader:
                     change=None if change is None else turn * change,
                     out_of_memory=_ran_out_of_memory(experiment, past.archive),
                     earlier=earlier,
-                    same_code=present is not None and script.rest == present.rest,
+                    code=script.rest,
                 )
             )
         return found
