@@ -43,7 +43,7 @@ FLOOR = 1.4
 MEMORY = 2**16
 """Width times depth times rows that still fit."""
 
-SCRIPT = '''\
+SCRIPT = """\
 DEPTH = 2  # blocks, 1 to 8
 WIDTH = 128  # channels, a multiple of HEAD_WIDTH
 HEAD_WIDTH = 64  # channels of a head, 32 to 128
@@ -60,7 +60,7 @@ SMEAR_BLOCKS = 2  # blocks that mix in the token before
 
 print(DEPTH, WIDTH, HEAD_WIDTH, BATCH_ROWS, MATRIX_LR, EMBEDDING_LR, HEAD_LR, WARMDOWN, MOMENTUM)
 print(ACTIVATION, USE_VALUES, ROPE_BASE, SMEAR_BLOCKS)
-'''
+"""
 
 WEIGHTS = {
     "MATRIX_LR": 0.060,
@@ -333,7 +333,19 @@ def main() -> None:
     a = parser.parse_args()
     for name in a.rivals:
         r = spend(RIVALS[name], a.seeds, a.experiments)
-        print(name, r.reached, "mean gap", statistics.mean(c[-1] for c in r.curves), "start", statistics.mean(c[0] for c in r.curves), "fails", r.failures, "ms", 1000*statistics.median(r.seconds), [round(c[-1],3) for c in r.curves])
+        print(
+            name,
+            r.reached,
+            "mean gap",
+            statistics.mean(c[-1] for c in r.curves),
+            "start",
+            statistics.mean(c[0] for c in r.curves),
+            "fails",
+            r.failures,
+            "ms",
+            1000 * statistics.median(r.seconds),
+            [round(c[-1], 3) for c in r.curves],
+        )
 
 
 if __name__ == "__main__":

@@ -64,6 +64,15 @@ class Past:
     archive: Archive
 
 
+Earlier = Callable[[], Sequence[Past]]
+"""Returns the earlier sessions whose results compare; it reads files, so it is for a thread."""
+
+
+def nothing_earlier() -> Sequence[Past]:
+    """Return no session."""
+    return ()
+
+
 @dataclass(frozen=True)
 class Context:
     """All that an agent gets to know for one proposal."""
@@ -84,8 +93,8 @@ class Context:
     """The human's sentences for this proposal."""
     refused: str = ""
     """Why the agent's last answer could not be run; empty where it could."""
-    earlier: Sequence[Past] = ()
-    """Earlier sessions whose results compare: the same data, budget, hardware and metric."""
+    earlier: Earlier = nothing_earlier
+    """Earlier sessions of the repository on the same data, budget, hardware and metric."""
 
 
 @dataclass(frozen=True)
@@ -100,6 +109,8 @@ class Proposal:
     expected_change: float | None = None
     """Of `val_bpb`, in bits per byte; negative is better."""
     usage: Usage = field(default_factory=Usage)
+    by: str = ""
+    """Which part of the agent proposed, where it is made of several."""
 
 
 @runtime_checkable
@@ -120,9 +131,12 @@ class Agent(Protocol):
 
     name: str
     model: str | None
-    computes_here: bool
-    """Whether it computes in this process, and so takes cores from a run that trains on them,
-    rather than wait for a server."""
+
+    @property
+    def computes_here(self) -> bool:
+        """Whether it computes in this process, and so takes cores from a run that trains on them,
+        rather than wait for a server."""
+        ...
 
     async def propose(self, context: Context, think: Think) -> Proposal:
         """Return one edit.

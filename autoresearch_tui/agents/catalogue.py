@@ -1,12 +1,12 @@
 """The agents by name, and which one is taken when none is named."""
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from autoresearch_tui.agents.base import Agent
 
-KINDS = ("auto", "tpe", "claude")
+KINDS = ("auto", "tpe", "claude", "hybrid")
 KEY_VARIABLE = "ANTHROPIC_API_KEY"
 
 
@@ -30,6 +30,21 @@ class Options(Protocol):
     @property
     def base_url(self) -> str | None:
         """A server of the user's own that speaks the Messages API; it may need no key."""
+        ...
+
+    @property
+    def name(self) -> str | None:
+        """What it is called in the record; its kind where none is given."""
+        ...
+
+    @property
+    def ideas(self) -> bool:
+        """Of tpe: whether it proposes whole ideas too."""
+        ...
+
+    @property
+    def every(self) -> int:
+        """Of hybrid: the language model has each so many-th experiment."""
         ...
 
     @property
@@ -61,12 +76,14 @@ def choose(options: Options, environ: Mapping[str, str]) -> tuple[Agent, str | N
     can_ask_model = bool(key or options.base_url)
     match options.kind:
         case "tpe":
-            return fallback(), None
+            return fallback(options), None
+        case "hybrid" if can_ask_model:
+            return _hybrid(key, options), None
         case "claude" | "auto" if can_ask_model:
             return _claude(key, options), None
-        case "claude":
+        case "claude" | "hybrid":
             raise AgentError(
-                f"The agent claude needs a key in {KEY_VARIABLE}, or the address of a server of "
+                f"The agent {options.kind} needs a key in {KEY_VARIABLE}, or the address of a server of "
                 "your own with --base-url. Without either, choose --agent tpe."
             )
         case "auto":
@@ -74,7 +91,7 @@ def choose(options: Options, environ: Mapping[str, str]) -> tuple[Agent, str | N
                 f"There is no key in {KEY_VARIABLE}, so the agent is tpe: it moves the constants "
                 "of train.py by statistics, without a language model."
             )
-            return fallback(), notice
+            return fallback(options), notice
         case kind:
             close = difflib.get_close_matches(kind, KINDS, n=1, cutoff=0.0)
             raise AgentError(
@@ -83,12 +100,40 @@ def choose(options: Options, environ: Mapping[str, str]) -> tuple[Agent, str | N
             )
 
 
-def fallback() -> Agent:
+def contest(
+    chosen: Sequence[Options], environ: Mapping[str, str]
+) -> tuple[list[Agent], str | None]:
+    """Return the agents of a contest, each with a name of its own, and the notice of the first.
+
+    Raises:
+        AgentError: as `choose`.
+    """
+    agents: list[Agent] = []
+    first: str | None = None
+    for options in chosen:
+        agent, notice = choose(options, environ)
+        first = first or notice
+        wanted, count = options.name or agent.name, 1
+        agent.name = wanted
+        while agent.name in {each.name for each in agents}:
+            count += 1
+            agent.name = f"{wanted}-{count}"
+        agents.append(agent)
+    return agents, first
+
+
+def fallback(options: Options | None = None) -> Agent:
     """Return the agent that works anywhere, for when another one can not go on."""
     # Each agent's libraries are loaded only where that agent works.
     from autoresearch_tui.agents.tpe import TpeAgent  # noqa: PLC0415
 
-    return TpeAgent()
+    return TpeAgent(ideas=options is not None and options.ideas)
+
+
+def _hybrid(key: str | None, options: Options) -> Agent:
+    from autoresearch_tui.agents.hybrid import HybridAgent  # noqa: PLC0415
+
+    return HybridAgent(fallback(options), _claude(key, options), options.every)
 
 
 def _claude(key: str | None, options: Options) -> Agent:

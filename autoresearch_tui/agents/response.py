@@ -58,11 +58,14 @@ class Response:
         self._matter, self._noise = self._fit(alike)
         self._draw_from = self._posterior(alike)
 
-    def draw(self, seed: int) -> list[Array]:
-        """Return one possible curve a ladder, over its rungs; less is better, by the metric."""
+    def draw(self, seed: int, heat: float = 1.0) -> list[Array]:
+        """Return one possible curve a ladder, over its rungs; less is better, by the metric.
+
+        With less `heat` it keeps nearer to what is expected.
+        """
         mean, root = self._draw_from
         standard = np.random.default_rng(seed).standard_normal(len(mean))
-        return np.split(mean + root @ standard, self._ends())
+        return np.split(mean + heat * (root @ standard), self._ends())
 
     def expected(self) -> list[Array]:
         """Return the mean curve of each ladder, over its rungs."""
@@ -102,9 +105,7 @@ class Response:
         unusual += math.log(noise / _USUAL_NOISE) ** 2
         return float(white @ white + unusual) / 2 + float(np.log(np.diag(lower)).sum())
 
-    def _covariance(
-        self, alike: Sequence[Array], matter: Sequence[float], noise: float
-    ) -> Array:
+    def _covariance(self, alike: Sequence[Array], matter: Sequence[float], noise: float) -> Array:
         total = self._level + (noise * self._spread) ** 2 * np.eye(len(self._losses))
         for share, each in zip(matter, alike, strict=True):
             total = total + (share * self._spread) ** 2 * each

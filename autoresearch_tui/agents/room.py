@@ -35,9 +35,7 @@ class MemoryRoom:
 
     def holds(self, values: Mapping[str, Value]) -> bool:
         """Return whether nothing says that these values, by key, are too large."""
-        return not (
-            self._keys and any(self._covers(values, known) for known in self._too_large)
-        )
+        return not (self._keys and any(self._covers(values, known) for known in self._too_large))
 
 
 def _size(value: Value) -> float:

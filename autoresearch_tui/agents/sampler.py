@@ -10,6 +10,7 @@ is done together.
 import itertools
 import random
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from autoresearch_tui.agents.constants import Value
 from autoresearch_tui.agents.ladders import Ladder
@@ -22,10 +23,21 @@ MOST_MOVES = 5
 """Constants that one proposal moves."""
 LONGEST_STEP = 1.0
 """Doublings beyond what was measured of a constant that a proposal goes."""
+HEATS = (1.0,)
+"""How bold a draw is, by turns."""
 ATTEMPTS = 24
 """Draws asked for before the nearest untried move is taken instead."""
 
 Move = dict[str, Value]
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """Constants to move, by key, and what that is expected to do to the loss."""
+
+    move: Move
+    change: float
+    """Negative is better; 0 before there is anything to tell from."""
 
 
 def suggest(
@@ -35,7 +47,7 @@ def suggest(
     seed: int,
     wish: Mapping[str, int] | None = None,
     relations: Sequence[Relation] = (),
-) -> Move | None:
+) -> Suggestion | None:
     """Return the constants to move and their new values; none if every move was tried.
 
     Args:
@@ -66,11 +78,23 @@ def suggest(
 
     response = Response(ladders, trials)
     for _ in range(ATTEMPTS):
-        curves = response.draw(rng.getrandbits(32))
+        curves = response.draw(rng.getrandbits(32), rng.choice(HEATS))
         move = _best(ladders, curves, open_rungs, may_be)
         if move:
-            return move
-    return next(filter(may_be, _neighbours(ladders, open_rungs, rng)), None)
+            break
+    else:
+        move = next(filter(may_be, _neighbours(ladders, open_rungs, rng)), None)
+    return Suggestion(move, _change(ladders, response, move)) if move else None
+
+
+def _change(ladders: Sequence[Ladder], response: Response, move: Move) -> float:
+    """Return what a move is expected to do to the loss."""
+    change = 0.0
+    for ladder, curve in zip(ladders, response.expected(), strict=True):
+        if ladder.constant.key in move:
+            to = ladder.rungs.index(move[ladder.constant.key])
+            change += float(curve[to] - curve[ladder.present])
+    return change
 
 
 def _open_rungs(

@@ -6,13 +6,13 @@ that another agent began, is no different from its own.
 """
 
 import asyncio
+import random
 import re
-import statistics
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from autoresearch_tui.agents import constants, ladders, relations
+from autoresearch_tui.agents import constants, ideas, ladders, relations
 from autoresearch_tui.agents.base import Context, Proposal, ProposalError, Think
 from autoresearch_tui.agents.constants import Constant, Value
 from autoresearch_tui.agents.ladders import Ladder
@@ -23,8 +23,9 @@ from autoresearch_tui.record.samples import ThoughtKind
 
 LEAST_CHANGES = 8
 """Measured changes below which nothing is said of what the next one may bring."""
-CHANGES_KEPT = 30
-"""The latest changes, from which that is said."""
+IDEA_EVERY = 4
+"""Where ideas are wanted: the share of turns, one in so many, that goes to one."""
+IDEA_TITLE = "idea: "
 WISH_CHARACTERS = 40
 """How far a word such as `lower` may stand from the constant that it means."""
 
@@ -48,13 +49,15 @@ class _Move:
 
 
 class TpeAgent:
-    """Proposes other values for one to three constants at a time."""
+    """Proposes other values for up to five constants at a time, and ideas where they are wanted."""
 
     name = "tpe"
     model: str | None = None
     computes_here = True
 
-    def __init__(self) -> None:
+    def __init__(self, *, ideas: bool = False) -> None:
+        """Propose whole ideas too where `ideas` are wanted."""
+        self._ideas = ideas
         self._reader = TrialReader()
 
     async def propose(self, context: Context, think: Think) -> Proposal:
@@ -63,45 +66,65 @@ class TpeAgent:
         Raises:
             ProposalError: the script has no constant to move, or all moves were tried.
         """
-        # Optuna and a long night's syntax trees are up to a second of pure computing.
+        # The model of a long night is up to a second of pure computing.
         proposal, thoughts = await asyncio.to_thread(self._propose, context)
         for thought in thoughts:
             think(ThoughtKind.TEXT, f"{thought}\n")
         return proposal
 
     def _propose(self, context: Context) -> tuple[Proposal, list[str]]:
-        # Importing Optuna takes a moment that only this agent should cost, and not the event loop.
+        # Importing numpy takes a moment that only this agent should cost, and not the event loop.
         from autoresearch_tui.agents import sampler  # noqa: PLC0415
 
         started = time.monotonic()
+        idea = _idea(context) if self._ideas and not context.steering else None
+        if idea is not None and context.experiment % IDEA_EVERY == 0:
+            return idea
         offered, bound = _movable(context)
         trials = self._reader.trials(context, offered)
         tried = self._reader.tried(context, offered)
         wish, thoughts = read_wish(context.steering, offered)
-        move = sampler.suggest(offered, trials, tried, context.seed, wish, bound)
-        if move is None and wish:
+        found = sampler.suggest(offered, trials, tried, context.seed, wish, bound)
+        if found is None and wish:
             thoughts.append(
                 "All that was asked for was tried, or is out of reach: I choose myself."
             )
-            move = sampler.suggest(offered, trials, tried, context.seed, None, bound)
-        if move is None:
+            found = sampler.suggest(offered, trials, tried, context.seed, None, bound)
+        if found is None and idea is not None:
+            return idea
+        if found is None:
             raise ProposalError(
                 "Every move of the constants in train.py was tried. Give it other constants, or "
                 "choose another agent.",
                 fatal=True,
             )
         of = {ladder.constant.key: ladder.constant for ladder in offered}
-        moves = [_Move(of[key], value) for key, value in move.items()]
+        moves = [_Move(of[key], value) for key, value in found.move.items()]
         direction = context.state.direction
         reasons = [f"{one}: {_reason(one, trials, direction)}" for one in moves]
         proposal = Proposal(
-            train=constants.rewrite(context.train, move),
+            train=constants.rewrite(context.train, found.move),
             title=", ".join(map(str, moves)),
             hypothesis=" ".join(reasons),
-            expected_change=_expected_change(trials, direction),
+            expected_change=_expected_change(trials, found.change, direction),
             usage=Usage(seconds=time.monotonic() - started),
         )
         return proposal, [*thoughts, _overview(offered, trials), *reasons]
+
+
+def _idea(context: Context) -> tuple[Proposal, list[str]] | None:
+    """Return the next idea that fits the script and was not tried in this session, if any."""
+    titles = {experiment.title for experiment in context.state.experiments.values()}
+    fitting = [
+        (idea, train)
+        for idea, train in ideas.fitting(context.train)
+        if IDEA_TITLE + idea.name not in titles
+    ]
+    if not fitting:
+        return None
+    idea, train = random.Random(context.seed).choice(fitting)
+    proposal = Proposal(train=train, title=IDEA_TITLE + idea.name, hypothesis=idea.why)
+    return proposal, [f"{len(fitting)} ideas fit and were not tried. I try: {idea.name}."]
 
 
 def _movable(context: Context) -> tuple[list[Ladder], list[Relation]]:
@@ -140,8 +163,7 @@ def movable(source: str, device: str | None) -> tuple[list[Ladder], list[Relatio
         for each in found
     }
     built = (
-        ladders.build(each, [d for d in divisors[each.key] if isinstance(d, int)])
-        for each in found
+        ladders.build(each, [d for d in divisors[each.key] if isinstance(d, int)]) for each in found
     )
     return [ladder for ladder in built if ladder], bound
 
@@ -214,9 +236,7 @@ def _turned(change: float, direction: Direction) -> float:
     return direction.gain(-change)
 
 
-def _expected_change(trials: Sequence[Trial], direction: Direction) -> float | None:
-    """Return what such moves brought of late: mostly, a little worse."""
-    changes = [trial.change for trial in trials if trial.moved and trial.change is not None]
-    if len(changes) < LEAST_CHANGES:
-        return None
-    return round(_turned(statistics.median(changes[-CHANGES_KEPT:]), direction), 6)
+def _expected_change(trials: Sequence[Trial], change: float, direction: Direction) -> float | None:
+    """Return what the trials let expect of a move; none where they are too few to tell."""
+    measured = sum(trial.change is not None for trial in trials)
+    return round(_turned(change, direction), 6) if measured >= LEAST_CHANGES else None

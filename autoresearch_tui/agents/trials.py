@@ -110,7 +110,7 @@ class TrialReader:
         here = Past(context.state, context.archive)
         return [
             trial
-            for past in (*context.earlier, here)
+            for past in (*context.earlier(), here)
             for trial in self._of(past, keys, earlier=past is not here)
         ][-LEARNED_FROM:]
 

@@ -17,6 +17,7 @@ import signal
 import sys
 import time
 import uuid
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -91,9 +92,9 @@ async def _run(folder: Session, lock: SessionLock, handed: HandOver) -> int:
     # Opened first: it ends a torn last line, which may turn out to be a whole fact.
     journal = Journal(folder.journal)
     state = fold(JournalReader(folder.journal).read())
-    agent, notice = catalogue.choose(chosen.agent, os.environ)
+    agents, notice = catalogue.contest((chosen.agent, *chosen.rivals), os.environ)
     notifier = Notifier(chosen.notify, folder.tag)
-    tools = make_tools(folder, handed, agent, run_lock, notifier.hear)
+    tools = make_tools(folder, handed, agents[0], run_lock, notifier.hear, agents[1:])
     lab = Lab(tools, state, journal)
     socket_path = folder.new_socket()
     server = ControlServer(socket_path, lab.handle)
@@ -128,7 +129,12 @@ async def _run(folder: Session, lock: SessionLock, handed: HandOver) -> int:
 
 
 def make_tools(
-    folder: Session, handed: HandOver, agent: Agent, run_lock: int, hear: Hear = hear_nothing
+    folder: Session,
+    handed: HandOver,
+    agent: Agent,
+    run_lock: int,
+    hear: Hear = hear_nothing,
+    rivals: Sequence[Agent] = (),
 ) -> Tools:
     """Return what a lab works with on this machine; `run_lock` is a descriptor that jobs keep.
 
@@ -153,14 +159,19 @@ def make_tools(
         repository=ExperimentRepository(root, folder.tag, chosen.run.edit),
         executor=LocalExecutor(run_lock, confining),
         agent=agent,
-        fallback=catalogue.fallback(),
+        fallback=catalogue.fallback(chosen.agent),
+        rivals=rivals,
         limits=Limits(chosen.limits, time.time()),
         seal=(
             seal(folder, Path(launch.data_folder))
             if own_way is None
             else seal_snapshot(folder, own_way.snapshot)
         ),
-        prices=Prices(chosen.prices, local=chosen.agent.base_url is not None),
+        prices=Prices(
+            chosen.prices,
+            local=chosen.agent.base_url is not None,
+            local_models=[each.model for each in chosen.rivals if each.model and each.base_url],
+        ),
         hear=hear,
         foreign=own_way,
     )
@@ -229,6 +240,7 @@ def record_start(lab: Lab, tools: Tools, launch: Launch, notice: str | None) -> 
             version=__version__,
             agent=tools.agent.name,
             model=tools.agent.model,
+            rivals=[rival.name for rival in tools.rivals],
             approval=tools.settings.approval.mode,
             budget_s=tools.budget_s,
             hardware=launch.hardware,

@@ -4,20 +4,29 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 
-from autoresearch_tui.agents.base import Agent, Context, Proposal, ProposalError, Think
+from autoresearch_tui.agents.base import (
+    Agent,
+    Context,
+    Earlier,
+    Proposal,
+    ProposalError,
+    Think,
+    nothing_earlier,
+)
 from autoresearch_tui.lab import clock, notebook, stages
+from autoresearch_tui.lab.contest import Contest
 from autoresearch_tui.lab.hand import HUMAN_AGENT
 from autoresearch_tui.lab.patience import Aside, OutOfPatience, Patience
 from autoresearch_tui.lab.prices import NO_PRICES, Prices
 from autoresearch_tui.lab.rebase import as_it_is, merge
 from autoresearch_tui.lab.repository import ExperimentRepository
-from autoresearch_tui.lab.roster import Roster, Step
+from autoresearch_tui.lab.roster import Step
 from autoresearch_tui.lab.storing import Change, change_between, commit_below, write_files
 from autoresearch_tui.lab.tried import Tried
 from autoresearch_tui.record import events
@@ -103,13 +112,27 @@ class Proposer:
         fallback: Agent,
         settings: Settings,
         prices: Prices = NO_PRICES,
+        rivals: Sequence[Agent] = (),
+        earlier: Earlier = nothing_earlier,
     ) -> None:
-        """Ask `agent`; when it can not go on, `fallback`. What they use costs `prices`."""
+        """Ask `agent`, or one of its `rivals`; when none can go on, `fallback`.
+
+        What they use costs `prices`, and `earlier` sessions they may learn from.
+        """
         self._session = session
         self._repository = repository
         self._prices = prices
-        self._roster = Roster(agent, fallback, settings.watchdog.repeats)
-        self._patience = Patience(settings.agent.limit_s)
+        self._contest = Contest(agent, rivals, fallback, settings.watchdog.repeats)
+        self._roster = self._aside_of = self._contest.lead
+        """Whose turn it is, and of whom something is asked beside it."""
+        chosen = (settings.agent, *settings.rivals)
+        self._budgets = [
+            (each, options.max_cost)
+            for each, options in zip((agent, *rivals), chosen, strict=False)
+            if options.max_cost is not None
+        ]
+        self._earlier = earlier
+        self._patience = Patience(max(options.limit_s for options in chosen))
         self._tried = Tried(repository)
         self._aside: Aside | None = None
         self._refused: dict[str, str] = {}
@@ -120,6 +143,10 @@ class Proposer:
     def has_stuck_agent(self) -> bool:
         """Whether an agent goes on that was told to end."""
         return self._patience.has_stuck
+
+    def computes_here(self, state: SessionState) -> bool:
+        """Return whether the agent whose turn comes next computes in this process."""
+        return self._contest.pick(state, time.monotonic()).agent.computes_here
 
     def baseline(self, state: SessionState, record: Record) -> None:
         """Record the user's file, as it stands in the work tree, as an experiment.
@@ -173,14 +200,19 @@ class Proposer:
         number, incumbent = state.next_number, state.best
         assert incumbent is not None
         late = await self._take_late(state, record, incumbent)
+        await self._end_what_is_spent(state, record)
+        if late is None:
+            self._roster = self._contest.pick(state, time.monotonic())
         agent, wait_s = self._roster.turn(time.monotonic())
         steering = [s.text for s in state.steering if s.experiment in (None, number)]
         if late is not None:
             agent, wait_s, steering = self._roster.agent, 0.0, []
         if wait_s:
             await asyncio.sleep(wait_s)
-        if self._aside is None and self._roster.is_to_be_asked_aside(time.monotonic()):
-            self._aside = Aside(self._roster.agent, self._context(state, incumbent, []), self._ask)
+        due = self._contest.to_be_asked_aside(time.monotonic())
+        if self._aside is None and due is not None:
+            self._aside_of = due
+            self._aside = Aside(due.agent, self._context(state, incumbent, []), self._ask)
         record(
             events.ProposalStarted(
                 at=clock.now(), experiment=number, agent=agent.name, steering=steering
@@ -225,6 +257,7 @@ class Proposer:
             archive=SessionArchive(self._session),
             steering=steering,
             refused=refused,
+            earlier=self._earlier,
         )
 
     async def _ask(self, agent: Agent, context: Context, think: Think) -> Proposal:
@@ -252,7 +285,7 @@ class Proposer:
         aside, number = self._aside, state.next_number
         if aside is None or not aside.is_done:
             return None
-        self._aside = None
+        self._aside, self._roster = None, self._aside_of
         agent = self._roster.agent
         try:
             proposal = aside.proposal()
@@ -278,6 +311,11 @@ class Proposer:
             self._refused[agent.name] = str(error)
         step, wait_s = self._roster.failed(agent, error, time.monotonic())
         fallback = self._roster.fallback
+        if step in (Step.AWAY, Step.GONE, Step.NOBODY) and self._contest.others_can(self._roster):
+            back = " until it is back" if step is Step.AWAY else ""
+            text = f"{agent.name} is out of the contest{back}: {error}"
+            record(events.Notice(at=now, level=Level.WARNING, text=text))
+            return
         match step:
             case Step.AGAIN if self._aside is not None:
                 await self._aside.wait(wait_s)
@@ -308,8 +346,20 @@ class Proposer:
         return True
 
     def _note_answer(self, agent: Agent, record: Record) -> None:
-        if reason := self._roster.answered(agent):
+        reason = self._roster.answered(agent)
+        if reason and self._contest.others_can(self._roster):
+            record(events.Notice(at=clock.now(), level=Level.INFO, text=f"{reason}."))
+        elif reason:
             self._record_change(self._roster.agent, record, reason)
+
+    async def _end_what_is_spent(self, state: SessionState, record: Record) -> None:
+        """Send those away whose own budget is spent."""
+        for agent, budget in self._budgets:
+            roster = self._contest.of(agent)
+            if not roster.is_gone and state.cost_of_agent.get(agent.name, 0.0) >= budget:
+                self._roster = roster
+                reason = f"Its budget of {budget:g} US dollars is spent."
+                await self._fail(agent, state, record, ProposalError(reason, fatal=True))
 
     def _record_failure(
         self, agent: Agent, number: int, record: Record, error: ProposalError
@@ -372,6 +422,7 @@ class Proposer:
             usage=self._prices.priced(model, proposal.usage),
             marks=list(change.marks),
             edit=edit,
+            by=proposal.by,
         )
         write_files(self._session, proposed, proposal.train, change.diff)
         record(proposed)

@@ -153,6 +153,8 @@ class LabStarted(Fact, frozen=True, kw_only=True, tag="lab_started"):
     direction: Direction = Direction.LOWER
     edit: str = "train.py"
     """The file that is edited."""
+    rivals: list[str] = []
+    """The other agents of a contest, by name."""
     last_beat_at: float | None = None
     """When the heart of an earlier lab beat last that ended without a word; none of any other."""
 
@@ -186,6 +188,8 @@ class Proposed(Fact, frozen=True, kw_only=True, tag="proposed"):
     """What in the edit deserves a person's eye, a sentence each."""
     edit: int | None = None
     """The person's queued edit that it is; none of an agent's."""
+    by: str = ""
+    """Which part of the agent proposed it, where it is made of several."""
 
 
 class ProposalStarted(Fact, frozen=True, kw_only=True, tag="proposal_started"):

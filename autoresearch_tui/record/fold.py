@@ -66,6 +66,7 @@ def _start_lab(state: SessionState, fact: events.LabStarted) -> None:
     state.lab_started_at = fact.at
     state.agent = fact.agent
     state.model = fact.model
+    state.rivals = fact.rivals
     state.approval = fact.approval
     state.budget_s = fact.budget_s
     state.hardware = fact.hardware
@@ -163,12 +164,12 @@ def _start_proposal(state: SessionState, fact: events.ProposalStarted) -> None:
 def _fail_proposal(state: SessionState, fact: events.ProposalFailed) -> None:
     state.asking = None
     state.proposal_failures_in_a_row += 1
-    _spend(state, fact.usage)
+    _spend(state, fact.agent, fact.usage)
 
 
 def _propose(state: SessionState, fact: events.Proposed) -> None:
     state.asking = None
-    _spend(state, fact.usage)
+    _spend(state, fact.agent, fact.usage)
     if fact.edit is None:
         state.proposal_failures_in_a_row = 0
     else:
@@ -195,6 +196,7 @@ def _propose(state: SessionState, fact: events.Proposed) -> None:
         proposed_at=fact.at,
         marks=fact.marks,
         edit=fact.edit,
+        by=intern(fact.by),
     )
 
 
@@ -205,7 +207,7 @@ def _take_steering_back(state: SessionState, number: int) -> None:
             steering.experiment = None
 
 
-def _spend(state: SessionState, usage: events.Usage) -> None:
+def _spend(state: SessionState, agent: str, usage: events.Usage) -> None:
     tokens = (
         usage.input_tokens
         + usage.output_tokens
@@ -217,6 +219,7 @@ def _spend(state: SessionState, usage: events.Usage) -> None:
         state.unpriced_tokens += tokens
     else:
         state.cost_usd += usage.cost_usd
+        state.cost_of_agent[agent] = state.cost_of_agent.get(agent, 0.0) + usage.cost_usd
 
 
 def _move_branch(state: SessionState, commit: str) -> None:
