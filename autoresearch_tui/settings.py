@@ -91,7 +91,7 @@ class AgentSettings(_Section, frozen=True, kw_only=True):
     """Who proposes the experiments."""
 
     kind: str = "auto"
-    """`tpe`, `claude`, `hybrid` (both by turns), or `auto`: claude where there is a key, else tpe."""
+    """`tpe`, `claude`, `hybrid` (both by turns), or `auto`: claude with a key, else tpe."""
     model: str | None = None
     base_url: str | None = None
     """A local server that speaks the Messages API, without `/v1`."""
@@ -333,6 +333,8 @@ def _check_sense(settings: Settings) -> None:
         "run.budget_s": settings.run.budget_s,
         "run.startup_limit_s": settings.run.startup_limit_s,
         "run.evaluation_limit_s": settings.run.evaluation_limit_s,
+        "agent.every": settings.agent.every,
+        "agent.max_cost": settings.agent.max_cost,
         "agent.limit_s": settings.agent.limit_s,
         "agent.max_turns": settings.agent.max_turns,
         "agent.max_output_tokens": settings.agent.max_output_tokens,
@@ -344,6 +346,9 @@ def _check_sense(settings: Settings) -> None:
         "watchdog.crashes": settings.watchdog.crashes,
         "watchdog.repeats": settings.watchdog.repeats,
     }
+    for rival in settings.rivals:
+        for key in ("every", "max_cost", "limit_s", "max_turns", "max_output_tokens"):
+            positive[f"agent.{key} of {rival.name or rival.kind}"] = getattr(rival, key)
     for name, value in positive.items():
         if value is not None and not 0 < value < float("inf"):
             raise SettingsError(f"{name} is {value:g}; it must be greater than zero.")

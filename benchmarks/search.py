@@ -13,15 +13,12 @@ never sees, is within two standard deviations of the noise of the best that ther
 
 import argparse
 import asyncio
-import json
 import math
 import random
 import statistics
-import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from autoresearch_tui.agents import constants
 from autoresearch_tui.agents.base import Context, ProposalError

@@ -134,8 +134,10 @@ class Agent(Protocol):
 
     @property
     def computes_here(self) -> bool:
-        """Whether it computes in this process, and so takes cores from a run that trains on them,
-        rather than wait for a server."""
+        """Whether it computes in this process, rather than wait for a server.
+
+        Then it takes cores from a run that trains on them.
+        """
         ...
 
     async def propose(self, context: Context, think: Think) -> Proposal:

@@ -83,8 +83,8 @@ def choose(options: Options, environ: Mapping[str, str]) -> tuple[Agent, str | N
             return _claude(key, options), None
         case "claude" | "hybrid":
             raise AgentError(
-                f"The agent {options.kind} needs a key in {KEY_VARIABLE}, or the address of a server of "
-                "your own with --base-url. Without either, choose --agent tpe."
+                f"The agent {options.kind} needs a key in {KEY_VARIABLE}, or the address of a "
+                "server of your own with --base-url. Without either, choose --agent tpe."
             )
         case "auto":
             notice = (

@@ -62,8 +62,10 @@ IDEAS = (
         (
             (
                 _FUSED + _HIDDEN,
-                "        hidden = F.leaky_relu(F.linear(x, self.up), 0.5)\n"
-                "        return F.linear(hidden * hidden.abs(), self.down)\n",
+                (
+                    "        hidden = F.leaky_relu(F.linear(x, self.up), 0.5)\n"
+                    "        return F.linear(hidden * hidden.abs(), self.down)\n"
+                ),
             ),
         ),
     ),
@@ -73,17 +75,23 @@ IDEAS = (
         "third, so that it costs the same.",
         (
             (
-                "        self.up = uniform(MLP_RATIO * WIDTH, WIDTH)\n"
-                "        self.down = nn.Parameter(torch.zeros(WIDTH, MLP_RATIO * WIDTH))\n",
-                "        hidden = max(64, MLP_RATIO * WIDTH * 2 // 3 // 64 * 64)\n"
-                "        self.up = uniform(hidden, WIDTH)\n"
-                "        self.gate = uniform(hidden, WIDTH)\n"
-                "        self.down = nn.Parameter(torch.zeros(WIDTH, hidden))\n",
+                (
+                    "        self.up = uniform(MLP_RATIO * WIDTH, WIDTH)\n"
+                    "        self.down = nn.Parameter(torch.zeros(WIDTH, MLP_RATIO * WIDTH))\n"
+                ),
+                (
+                    "        hidden = max(64, MLP_RATIO * WIDTH * 2 // 3 // 64 * 64)\n"
+                    "        self.up = uniform(hidden, WIDTH)\n"
+                    "        self.gate = uniform(hidden, WIDTH)\n"
+                    "        self.down = nn.Parameter(torch.zeros(WIDTH, hidden))\n"
+                ),
             ),
             (
                 _FUSED + _HIDDEN,
-                "        hidden = F.silu(F.linear(x, self.gate)) * F.linear(x, self.up)\n"
-                "        return F.linear(hidden, self.down)\n",
+                (
+                    "        hidden = F.silu(F.linear(x, self.gate)) * F.linear(x, self.up)\n"
+                    "        return F.linear(hidden, self.down)\n"
+                ),
             ),
         ),
     ),
@@ -92,10 +100,14 @@ IDEAS = (
         "Both read the same stream, which shortens the path that gradients take.",
         (
             (
-                "        x = x + self.attention(norm(x), turn, extra)\n"
-                "        return x + self.mlp(norm(x))\n",
-                "        seen = norm(x)\n"
-                "        return x + self.attention(seen, turn, extra) + self.mlp(seen)\n",
+                (
+                    "        x = x + self.attention(norm(x), turn, extra)\n"
+                    "        return x + self.mlp(norm(x))\n"
+                ),
+                (
+                    "        seen = norm(x)\n"
+                    "        return x + self.attention(seen, turn, extra) + self.mlp(seen)\n"
+                ),
             ),
         ),
     ),
@@ -105,13 +117,18 @@ IDEAS = (
         (
             (
                 "        self.out = nn.Parameter(torch.zeros(WIDTH, WIDTH))\n",
-                "        self.out = nn.Parameter(torch.zeros(WIDTH, WIDTH))\n"
-                "        self.gate = nn.Parameter(torch.zeros(WIDTH, WIDTH))\n",
+                (
+                    "        self.out = nn.Parameter(torch.zeros(WIDTH, WIDTH))\n"
+                    "        self.gate = nn.Parameter(torch.zeros(WIDTH, WIDTH))\n"
+                ),
             ),
             (
                 "        return F.linear(y.transpose(1, 2).flatten(2), self.out)\n",
-                "        y = y.transpose(1, 2).flatten(2)\n"
-                "        return F.linear(y * 2 * torch.sigmoid(F.linear(x, self.gate)), self.out)\n",
+                (
+                    "        y = y.transpose(1, 2).flatten(2)\n"
+                    "        gate = 2 * torch.sigmoid(F.linear(x, self.gate))\n"
+                    "        return F.linear(y * gate, self.out)\n"
+                ),
             ),
         ),
     ),
@@ -152,8 +169,10 @@ IDEAS = (
         (
             (
                 "        for optimizer, rates in zip(optimizers, highest, strict=True):\n",
-                "        nn.utils.clip_grad_norm_(model.parameters(), 1.0)\n"
-                "        for optimizer, rates in zip(optimizers, highest, strict=True):\n",
+                (
+                    "        nn.utils.clip_grad_norm_(model.parameters(), 1.0)\n"
+                    "        for optimizer, rates in zip(optimizers, highest, strict=True):\n"
+                ),
             ),
         ),
     ),
@@ -163,22 +182,26 @@ IDEAS = (
         (
             (
                 "    done = 0\n    for inputs, targets in",
-                "    done, averaged = 0, 0\n"
-                "    average = [p.detach().clone() for p in model.parameters()]\n"
-                "    for inputs, targets in",
+                (
+                    "    done, averaged = 0, 0\n"
+                    "    average = [p.detach().clone() for p in model.parameters()]\n"
+                    "    for inputs, targets in"
+                ),
             ),
             (
                 _STEP,
-                "            optimizer.step()\n"
-                "        if trial.progress > 0.8:\n"
-                "            averaged += 1\n"
-                "            weights = [p.detach() for p in model.parameters()]\n"
-                "            torch._foreach_lerp_(average, weights, 1 / averaged)\n"
-                "        model.zero_grad()\n"
-                "        trial.log(loss=loss)\n"
-                "    if averaged:\n"
-                "        for p, mean in zip(model.parameters(), average, strict=True):\n"
-                "            p.data.copy_(mean)\n",
+                (
+                    "            optimizer.step()\n"
+                    "        if trial.progress > 0.8:\n"
+                    "            averaged += 1\n"
+                    "            weights = [p.detach() for p in model.parameters()]\n"
+                    "            torch._foreach_lerp_(average, weights, 1 / averaged)\n"
+                    "        model.zero_grad()\n"
+                    "        trial.log(loss=loss)\n"
+                    "    if averaged:\n"
+                    "        for p, mean in zip(model.parameters(), average, strict=True):\n"
+                    "            p.data.copy_(mean)\n"
+                ),
             ),
         ),
     ),

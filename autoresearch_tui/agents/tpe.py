@@ -201,13 +201,16 @@ def _way(sentence: str, start: int, end: int) -> int:
     return way
 
 
-def _overview(movable: Sequence[Ladder], trials: Sequence[Trial]) -> str:
+def _overview(offered: Sequence[Ladder], trials: Sequence[Trial]) -> str:
     failed = sum(trial.loss is None for trial in trials)
+    large = sum(trial.out_of_memory for trial in trials)
+    earlier = sum(trial.earlier for trial in trials)
     moved = {key for trial in trials for key in trial.moved}
-    never = sum(ladder.constant.key not in moved for ladder in movable)
+    never = sum(ladder.constant.key not in moved for ladder in offered)
     return (
-        f"{len(movable)} constants can be moved, {never} of them never were; {len(trials)} "
-        f"experiments to learn from, {failed} of them failed."
+        f"{len(offered)} constants can be moved, {never} of them never were; {len(trials)} "
+        f"experiments to learn from{f', {earlier} of earlier sessions' if earlier else ''}, "
+        f"{failed} of them failed{f', {large} for want of memory' if large else ''}."
     )
 
 

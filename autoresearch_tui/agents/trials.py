@@ -149,7 +149,7 @@ class TrialReader:
 
     def tried(self, context: Context, movable: Sequence[Ladder]) -> set[tuple[Value, ...]]:
         """Return the values, in the ladders' order, that were proposed in this very script."""
-        present = self._read(context.train)
+        present = self.read(context.train)
         here = Past(context.state, context.archive)
         keys = [ladder.constant.key for ladder in movable]
         tried: set[tuple[Value, ...]] = {tuple(ladder.constant.value for ladder in movable)}
@@ -163,11 +163,11 @@ class TrialReader:
         key, commit = (past.state.session_id, experiment.number), experiment.commit
         known = self._scripts.get(key)
         if known is None or known[0] != commit:
-            script = self._read(past.archive.train(experiment.number))
+            script = self.read(past.archive.train(experiment.number))
             known = self._scripts[key] = (commit, script)
         return known[1]
 
-    def _read(self, source: str) -> _Script | None:
+    def read(self, source: str) -> _Script | None:
         """Return what a script says; none where it is missing or does not parse."""
         for template in self._templates:
             if script := template.read(source):

@@ -18,6 +18,7 @@ class Standing:
     by: str
     """The part; empty of an agent that is a whole."""
     model: str | None
+    proposals: int = 0
     experiments: int = 0
     """Those with a verdict that says something of them."""
     keeps: int = 0
@@ -62,6 +63,7 @@ def standings(state: SessionState) -> list[Standing]:
         model = each.model if not each.by else None
         key = (each.agent, each.by, model)
         standing = found.setdefault(key, Standing(*key))
+        standing.proposals += 1
         standing.hours += hours(each)
         if each.status in (None, Status.SKIPPED, Status.DUPLICATE, Status.REJECTED, Status.KILLED):
             continue

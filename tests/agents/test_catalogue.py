@@ -15,6 +15,9 @@ class Chosen:
     kind: str = "auto"
     model: str | None = None
     base_url: str | None = None
+    name: str | None = None
+    ideas: bool = False
+    every: int = 3
     limit_s: float = 10.0
     max_turns: int = 3
     max_output_tokens: int = 2_000
@@ -43,6 +46,19 @@ def test_tpe_needs_no_key_and_no_notice() -> None:
 def test_claude_without_a_key_is_a_sentence() -> None:
     with pytest.raises(catalogue.AgentError, match=r"--base-url.*--agent tpe"):
         catalogue.choose(Chosen("claude"), {})
+
+
+def test_hybrid_needs_what_claude_needs_and_has_its_model() -> None:
+    agent, notice = catalogue.choose(Chosen("hybrid"), KEY)
+    assert (agent.name, agent.model, notice) == ("hybrid", DEFAULT_MODEL, None)
+    with pytest.raises(catalogue.AgentError, match="The agent hybrid needs a key"):
+        catalogue.choose(Chosen("hybrid"), {})
+
+
+def test_the_agents_of_a_contest_have_names_of_their_own() -> None:
+    chosen = [Chosen("tpe"), Chosen("claude"), Chosen("claude", name="other"), Chosen("claude")]
+    agents, _ = catalogue.contest(chosen, KEY)
+    assert [agent.name for agent in agents] == ["tpe", "claude", "other", "claude-2"]
 
 
 def test_an_unknown_agent_is_answered_with_the_nearest() -> None:
