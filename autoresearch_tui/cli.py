@@ -19,7 +19,8 @@ from autoresearch_tui.record.events import Absence, ApprovalMode
 from autoresearch_tui.record.fold import fold
 from autoresearch_tui.record.journal import Journal, JournalReader
 from autoresearch_tui.record.state import SessionState
-from autoresearch_tui.report import night, summary
+from autoresearch_tui.report import night, standings, summary
+from autoresearch_tui.report.tally import tally
 from autoresearch_tui.session import LabLife, Session, SessionError
 from autoresearch_tui.settings import Layer, SettingsError
 
@@ -134,6 +135,7 @@ def _parser() -> argparse.ArgumentParser:
     show.add_argument("experiment", type=int)
     report = command("report", _report, "print what a session came to, as Markdown")
     report.add_argument("-o", "--output", metavar="FILE", default="-", help="write it there")
+    command("agents", _agents, "show what each agent's proposals came to")
     gc = command("gc", _gc, "show what can be freed of the repository's sessions, and free it")
     free = gc.add_mutually_exclusive_group()
     free.add_argument("--yes", action="store_true", help="free it")
@@ -185,7 +187,7 @@ def duration_s(text: str) -> float:
 
 
 def _add_agent_flags(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--agent", help="auto, tpe, claude or acp")
+    parser.add_argument("--agent", help="auto, tpe, claude, hybrid or acp")
     parser.add_argument("--model", help="the agent's model")
     parser.add_argument("--base-url", help="a local server that speaks the Messages API")
     parser.add_argument(
@@ -541,6 +543,13 @@ def _report(arguments: argparse.Namespace) -> int:
         night.write(session, Path(arguments.output))
     except OSError as error:
         raise SessionError(f"{arguments.output} can not be written: {error.strerror}.") from error
+    return 0
+
+
+def _agents(arguments: argparse.Namespace) -> int:
+    found = tally(JournalReader(_find(arguments).journal).read())
+    for line in standings.lines(found):
+        print(headless.printable(line))
     return 0
 
 

@@ -19,7 +19,17 @@ from autoresearch_tui.record.events import Absence, ApprovalMode, Direction
 
 FILE_NAME = "autoresearch.toml"
 ENVIRONMENT_PREFIX = "AUTORESEARCH"
-KEPT_SECTIONS = ("run", "data", "agent", "approval", "prices", "notify", "watchdog", "retention")
+KEPT_SECTIONS = (
+    "run",
+    "data",
+    "agent",
+    "rivals",
+    "approval",
+    "prices",
+    "notify",
+    "watchdog",
+    "retention",
+)
 ALIASES = {("run", "budget"): "budget_s"}
 """Keys that people write for another one."""
 
@@ -82,13 +92,21 @@ class AgentSettings(_Section, frozen=True, kw_only=True):
     """Who proposes the experiments."""
 
     kind: str = "auto"
-    """`tpe`, `claude`, `acp`, or `auto`: acp where there is a command, claude where there is a
-    key, else tpe."""
+    """`tpe`, `claude`, `hybrid` (both by turns), `acp`, or `auto`: acp where there is a command,
+    claude where there is a key, else tpe."""
     model: str | None = None
     base_url: str | None = None
     """A local server that speaks the Messages API, without `/v1`."""
     limit_s: float = 300.0
     """Seconds that one proposal may take."""
+    name: str | None = None
+    """What it is called in the record, to tell two of one kind apart in a contest."""
+    ideas: bool = False
+    """Of tpe: whether it proposes whole ideas from its library too."""
+    every: int = 3
+    """Of hybrid: the language model has each so many-th experiment, tpe the others."""
+    max_cost: float | None = None
+    """US dollars that its proposals may cost; then the night goes on without it."""
     max_turns: int = 12
     """Answers of the model for one proposal."""
     max_output_tokens: int = 32_000
@@ -181,6 +199,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     run: RunSettings = RunSettings()
     data: DataSettings = DataSettings()
     agent: AgentSettings = AgentSettings()
+    rivals: list[AgentSettings] = []
+    """The others of a contest: where `[[agent]]` is given several times, all but the first."""
     approval: ApprovalSettings = ApprovalSettings()
     limits: LimitSettings = LimitSettings()
     prices: dict[str, Price] = {}
@@ -211,9 +231,13 @@ def load(
         ("the command line", flags),
     ):
         _rename_aliases(layer)
+        _part_contest(source, layer)
         _check(source, layer)
         for section, values in layer.items():
-            merged.setdefault(section, {}).update(values)
+            if isinstance(values, list):
+                merged[section] = values
+            else:
+                merged.setdefault(section, {}).update(values)
     settings = msgspec.convert(merged, Settings)
     _check_sense(settings)
     return settings
@@ -224,14 +248,21 @@ def write(path: Path, settings: Settings) -> None:
 
     So are the addresses to notify, which hold secrets: they are read anew at every start.
     """
-    sections = {
-        section: {key: value for key, value in values.items() if value is not None}
-        for section, values in msgspec.to_builtins(settings).items()
-    }
+    sections: dict[str, Any] = _known(msgspec.to_builtins(settings))
     del sections["notify"]["urls"]
     temporary = path.with_suffix(".tmp")
     temporary.write_text(tomli_w.dumps(sections))
     temporary.replace(path)
+
+
+def _known(value: Any) -> Any:
+    """Return a value without the parts of it that are none."""
+    if isinstance(value, dict):
+        parts = cast("dict[str, Any]", value)
+        return {key: _known(part) for key, part in parts.items() if part is not None}
+    if isinstance(value, list):
+        return [_known(part) for part in cast("list[Any]", value)]
+    return value
 
 
 def _fields(section: str) -> dict[str, Any]:
@@ -240,9 +271,9 @@ def _fields(section: str) -> dict[str, Any]:
 
 
 def _sections() -> dict[str, Any]:
-    """Return the tables of fixed keys; the price table's keys are models."""
+    """Return the tables of fixed keys; the price table's keys are models, rivals are agents."""
     kinds = {field.name: field.type for field in msgspec.structs.fields(Settings)}
-    return {name: kind for name, kind in kinds.items() if name != "prices"}
+    return {name: kind for name, kind in kinds.items() if name not in ("prices", "rivals")}
 
 
 def _rename_aliases(layer: Layer) -> None:
@@ -250,6 +281,20 @@ def _rename_aliases(layer: Layer) -> None:
         values = layer.get(section)
         if isinstance(values, dict) and alias in values:
             cast("Layer", values)[key] = cast("Layer", values).pop(alias)
+
+
+def _part_contest(source: str, layer: Layer) -> None:
+    """Part `[[agent]]` into the first one, the lead, and its rivals.
+
+    Who names an agent in another way names it alone.
+    """
+    agents: Any = layer.get("agent")
+    if isinstance(agents, list):
+        if not agents:
+            raise SettingsError(f"{source} has an empty list of agents; name one, or none at all.")
+        layer["agent"], *layer["rivals"] = cast("list[Any]", agents)
+    elif isinstance(agents, dict) and "kind" in agents:
+        layer.setdefault("rivals", cast("Any", []))
 
 
 def _file_layer(path: Path) -> Layer:
@@ -286,6 +331,10 @@ def _check(source: str, layer: Layer) -> None:
     for section, values in layer.items():
         if section == "prices":
             continue
+        if section == "rivals":
+            for rival in cast("list[Layer]", values):
+                _check(source, {"agent": rival})
+            continue
         if section not in _sections():
             raise SettingsError(
                 f"{source} has an unknown section [{section}]{_nearest(section, _sections())}."
@@ -306,6 +355,8 @@ def _check_sense(settings: Settings) -> None:
         "run.budget_s": settings.run.budget_s,
         "run.startup_limit_s": settings.run.startup_limit_s,
         "run.evaluation_limit_s": settings.run.evaluation_limit_s,
+        "agent.every": settings.agent.every,
+        "agent.max_cost": settings.agent.max_cost,
         "agent.limit_s": settings.agent.limit_s,
         "agent.max_turns": settings.agent.max_turns,
         "agent.max_output_tokens": settings.agent.max_output_tokens,
@@ -318,6 +369,9 @@ def _check_sense(settings: Settings) -> None:
         "watchdog.crashes": settings.watchdog.crashes,
         "watchdog.repeats": settings.watchdog.repeats,
     }
+    for rival in settings.rivals:
+        for key in ("every", "max_cost", "limit_s", "max_turns", "max_output_tokens"):
+            positive[f"agent.{key} of {rival.name or rival.kind}"] = getattr(rival, key)
     for name, value in positive.items():
         if value is not None and not 0 < value < float("inf"):
             raise SettingsError(f"{name} is {value:g}; it must be greater than zero.")

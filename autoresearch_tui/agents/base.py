@@ -1,6 +1,6 @@
 """What an agent is to the lab: one bounded question, one proposal."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
@@ -83,6 +83,23 @@ class Spending:
 
 
 @dataclass(frozen=True)
+class Past:
+    """A session and its files."""
+
+    state: SessionState
+    archive: Archive
+
+
+Earlier = Callable[[], Sequence[Past]]
+"""Returns the earlier sessions whose results compare; it reads files, so it is for a thread."""
+
+
+def nothing_earlier() -> Sequence[Past]:
+    """Return no session."""
+    return ()
+
+
+@dataclass(frozen=True)
 class Context:
     """All that an agent gets to know for one proposal."""
 
@@ -109,6 +126,8 @@ class Context:
     spending: Spending = field(default_factory=Spending)
     frozen: list[str] = field(default_factory=list[str])
     """What the human froze in `train`: names of constants, functions and classes."""
+    earlier: Earlier = nothing_earlier
+    """Earlier sessions of the repository on the same data, budget, hardware and metric."""
 
 
 @dataclass(frozen=True)
@@ -133,13 +152,18 @@ class Proposal:
     """The number of the backlog's idea that this edit tries."""
     ideas_first: list[int] = field(default_factory=list[int])
     """Numbers of ideas that should come first, in this order; the others keep theirs, behind."""
+    by: str = ""
+    """Which part of the agent proposed, where it is made of several."""
 
 
 @runtime_checkable
 class Repairer(Protocol):
     """An agent that can be shown an edit that crashed, and mend it."""
 
-    can_repair: bool
+    @property
+    def can_repair(self) -> bool:
+        """Whether it can now."""
+        ...
 
 
 @runtime_checkable
@@ -169,9 +193,14 @@ class Agent(Protocol):
 
     name: str
     model: str | None
-    computes_here: bool
-    """Whether it computes in this process, and so takes cores from a run that trains on them,
-    rather than wait for a server."""
+
+    @property
+    def computes_here(self) -> bool:
+        """Whether it computes in this process, rather than wait for a server.
+
+        Then it takes cores from a run that trains on them.
+        """
+        ...
 
     async def propose(self, context: Context, think: Think) -> Proposal:
         """Return one edit.

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from autoresearch_tui.agents.base import Agent, ProposalError
 
-KINDS = ("auto", "tpe", "claude", "acp")
+KINDS = ("auto", "tpe", "claude", "hybrid", "acp")
 KEY_VARIABLE = "ANTHROPIC_API_KEY"
 
 
@@ -33,6 +33,21 @@ class Options(Protocol):
     @property
     def base_url(self) -> str | None:
         """A server of the user's own that speaks the Messages API; it may need no key."""
+        ...
+
+    @property
+    def name(self) -> str | None:
+        """What it is called in the record; its kind where none is given."""
+        ...
+
+    @property
+    def ideas(self) -> bool:
+        """Of tpe: whether it proposes whole ideas too."""
+        ...
+
+    @property
+    def every(self) -> int:
+        """Of hybrid: the language model has each so many-th experiment."""
         ...
 
     @property
@@ -91,7 +106,7 @@ def key_names(options: Options) -> list[str]:
     match options.kind:
         case "acp" | "auto" if options.kind == "acp" or options.command:
             return list(options.env)
-        case "claude" | "auto":
+        case "claude" | "hybrid" | "auto":
             return [options.api_key_env or KEY_VARIABLE]
         case _:
             return []
@@ -117,27 +132,28 @@ def choose(
     can_ask_model = bool(key or options.base_url)
     match options.kind:
         case "tpe":
-            return fallback(), None
+            return fallback(options), None
         case "acp" | "auto" if options.kind == "acp" or options.command:
             return _acp(options, environ, place), None
-        case "claude" | "auto" if can_ask_model:
+        case "claude" | "hybrid" | "auto" if can_ask_model:
             if options.api_key_env and not key:
                 raise AgentError(
                     f"{options.api_key_env}, which [agent] names as api_key_env, is not set. Set "
                     "it to the key of the agent's server, or take api_key_env away."
                 )
-            return _claude(key, variable, options), None
-        case "claude":
+            model = _claude(key, variable, options)
+            return (_hybrid(model, options) if options.kind == "hybrid" else model), None
+        case "claude" | "hybrid":
             raise AgentError(
-                f"The agent claude needs a key in {KEY_VARIABLE}, or the address of a server of "
-                "your own with --base-url. Without either, choose --agent tpe."
+                f"The agent {options.kind} needs a key in {KEY_VARIABLE}, or the address of a "
+                "server of your own with --base-url. Without either, choose --agent tpe."
             )
         case "auto":
             notice = (
                 f"There is no key in {KEY_VARIABLE}, so the agent is tpe: it moves the constants "
                 "of train.py by statistics, without a language model."
             )
-            return fallback(), notice
+            return fallback(options), notice
         case kind:
             close = difflib.get_close_matches(kind, KINDS, n=1, cutoff=0.0)
             raise AgentError(
@@ -146,12 +162,40 @@ def choose(
             )
 
 
-def fallback() -> Agent:
+def contest(
+    chosen: Sequence[Options], environ: Mapping[str, str], place: Path | None = None
+) -> tuple[list[Agent], str | None]:
+    """Return the agents of a contest, each with a name of its own, and the notice of the first.
+
+    Raises:
+        AgentError: as `choose`.
+    """
+    agents: list[Agent] = []
+    first: str | None = None
+    for options in chosen:
+        agent, notice = choose(options, environ, place)
+        first = first or notice
+        wanted, count = options.name or agent.name, 1
+        agent.name = wanted
+        while agent.name in {each.name for each in agents}:
+            count += 1
+            agent.name = f"{wanted}-{count}"
+        agents.append(agent)
+    return agents, first
+
+
+def fallback(options: Options | None = None) -> Agent:
     """Return the agent that works anywhere, for when another one can not go on."""
     # Each agent's libraries are loaded only where that agent works.
     from autoresearch_tui.agents.tpe import TpeAgent  # noqa: PLC0415
 
-    return TpeAgent()
+    return TpeAgent(ideas=options is not None and options.ideas)
+
+
+def _hybrid(model: Agent, options: Options) -> Agent:
+    from autoresearch_tui.agents.hybrid import HybridAgent  # noqa: PLC0415
+
+    return HybridAgent(fallback(options), model, options.every)
 
 
 def _acp(options: Options, environ: Mapping[str, str], place: Path | None) -> Agent:

@@ -1,9 +1,10 @@
-"""The numbers that a training script offers to be tuned, found and replaced where they stand.
+"""The values that a training script offers to be tuned, found and replaced where they stand.
 
 A constant is a name in ALL_CAPS that the module itself (or an `if`, `else`, `try` or `with` of the
-module) sets to a plain number: `0.04`, `-1`, `2**14` (a power of two whole numbers), or one of two
-numbers as in `8 if CUDA else 4`. Booleans, tuples and arithmetic are none. A replacement changes
-the bytes of the number and no other, so comments and formatting stay as they are.
+module) sets to a plain number: `0.04`, `-1`, `2**14` (a power of two whole numbers), to `True` or
+`False`, or to one of two such as in `8 if CUDA else 4`. A string is one where its comment names the
+choices: `# one of: relu, gelu`. Tuples and arithmetic are none. A replacement changes the bytes of
+the value and no other, so comments and formatting stay as they are.
 """
 
 import ast
@@ -13,26 +14,29 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 Number = int | float
+Value = int | float | str
+"""Of a constant; a `bool` is an `int`."""
 
 DEVICES = ("cpu", "mps", "cuda")
 
 _NAME = re.compile(r"[A-Z][A-Z0-9_]*")
 _NEWLINE = re.compile(rb"\r\n|\r|\n")
 _POWER = re.compile(r"(\d+)(\s*\*\*\s*)(\d+)")
+_CHOICES = re.compile(r"\bone of:?\s+([^;.]+(?:\.\d[^;.]*)*)", re.IGNORECASE)
 _LARGEST_EXPONENT = 64
 """Of `2**n`: what is larger is no quantity of a training script, and slow to compute."""
 
 
 @dataclass(frozen=True, slots=True)
 class Constant:
-    """One number of a script, and where it stands."""
+    """One value of a script, and where it stands."""
 
     key: str
-    """The name; from the second number of that name on with a count, as `DEPTH#2`."""
+    """The name; from the second value of that name on with a count, as `DEPTH#2`."""
     name: str
-    value: Number
+    value: Value
     literal: str
-    """The number as it is written."""
+    """The value as it is written."""
     meaning: str
     """The comment behind it, empty where there is none."""
     condition: str
@@ -40,15 +44,20 @@ class Constant:
     line: int
     """From 1, as in a traceback."""
     start: int
-    """The first byte of the number in the UTF-8 of the script."""
+    """The first byte of the value in the UTF-8 of the script."""
     end: int
-    """The byte behind the number."""
+    """The byte behind the value."""
+
+    @property
+    def choices(self) -> tuple[Value, ...]:
+        """The values that the comment allows, as in `# one of: relu, gelu`; empty if any may be."""
+        return stated_choices(self.meaning, self.value)
 
 
 def find(source: str, device: str | None = None) -> list[Constant]:
     """Return the constants in the order in which they stand.
 
-    With a `device` (`cpu`, `mps`, `cuda`), the numbers of branches that clearly belong to another
+    With a `device` (`cpu`, `mps`, `cuda`), the values of branches that clearly belong to another
     one are left out. Constants that nothing in the script reads are left out too.
 
     Raises:
@@ -65,14 +74,16 @@ def find(source: str, device: str | None = None) -> list[Constant]:
     branches = _Branches(tree, device)
     counts: dict[str, int] = {}
     found: list[Constant] = []
-    for name, node, tests in _numbers(tree.body, ()):
+    for name, node, tests in _values(tree.body, ()):
+        value = value_of(node)
+        start = line_starts[node.lineno - 1] + node.col_offset
+        end = line_starts[(node.end_lineno or node.lineno) - 1] + (node.end_col_offset or 0)
+        if isinstance(value, str) and not stated_choices(_comment_behind(data, end), value):
+            continue
         counts[name] = counts.get(name, 0) + 1
-        value = _value(node)
         dead = any(branches.holds(test) is (not wanted) for test, wanted in tests)
         if value is None or dead or name not in read:
             continue
-        start = line_starts[node.lineno - 1] + node.col_offset
-        end = line_starts[(node.end_lineno or node.lineno) - 1] + (node.end_col_offset or 0)
         found.append(
             Constant(
                 key=name if counts[name] == 1 else f"{name}#{counts[name]}",
@@ -89,7 +100,29 @@ def find(source: str, device: str | None = None) -> list[Constant]:
     return found
 
 
-def rewrite(source: str, values: Mapping[str, Number]) -> str:
+def stated_choices(comment: str, value: Value) -> tuple[Value, ...]:
+    """Return what a comment names after `one of:`, where the present value is among it."""
+    match = _CHOICES.search(comment)
+    if match is None:
+        return ()
+    words = [word.strip().strip("`'\"") for word in re.split(r",|\bor\b", match[1])]
+    named: list[Value] = []
+    for word in filter(None, words):
+        try:
+            named.append(word if isinstance(value, str) else _number(word))
+        except ValueError:
+            return ()
+    return tuple(dict.fromkeys(named)) if value in named else ()
+
+
+def _number(word: str) -> Number:
+    try:
+        return int(word)
+    except ValueError:
+        return float(word)
+
+
+def rewrite(source: str, values: Mapping[str, Value]) -> str:
     """Return the script with other values, by key, each written as a person would write it.
 
     A whole number stays one: its new value must be an `int`. Powers stay powers where they can.
@@ -101,9 +134,19 @@ def rewrite(source: str, values: Mapping[str, Number]) -> str:
     constants = {constant.key: constant for constant in find(source)}
     data = source.encode()
     for constant in sorted((constants[key] for key in values), key=lambda c: -c.start):
-        literal = format_number(values[constant.key], like=constant.literal)
+        literal = spelled(values[constant.key], like=constant.literal)
         data = data[: constant.start] + literal.encode() + data[constant.end :]
     return data.decode()
+
+
+def spelled(value: Value, like: str = "") -> str:
+    """Return a value as a script has it, in the manner of another one."""
+    if isinstance(value, bool):
+        return str(value)
+    if isinstance(value, str):
+        escaped = repr(value)[1:-1]
+        return f'"{escaped}"' if like.startswith('"') and '"' not in escaped else repr(value)
+    return format_number(value, like)
 
 
 def format_number(value: Number, like: str = "") -> str:
@@ -190,8 +233,8 @@ _Tests = tuple[tuple[ast.expr, bool], ...]
 """Conditions, each with whether it must hold."""
 
 
-def _numbers(body: list[ast.stmt], tests: _Tests) -> Iterator[tuple[str, ast.expr, _Tests]]:
-    """Yield the name, the number's node and its conditions for every constant below `body`."""
+def _values(body: list[ast.stmt], tests: _Tests) -> Iterator[tuple[str, ast.expr, _Tests]]:
+    """Yield the name, the value's node and its conditions for every constant below `body`."""
     for statement in body:
         match statement:
             case (
@@ -201,10 +244,10 @@ def _numbers(body: list[ast.stmt], tests: _Tests) -> Iterator[tuple[str, ast.exp
                 for node, more in _alternatives(value):
                     yield name, node, tests + more
             case ast.If(test=test, body=then, orelse=otherwise):
-                yield from _numbers(then, (*tests, (test, True)))
-                yield from _numbers(otherwise, (*tests, (test, False)))
+                yield from _values(then, (*tests, (test, True)))
+                yield from _values(otherwise, (*tests, (test, False)))
             case ast.Try(body=inner) | ast.With(body=inner):
-                yield from _numbers(inner, tests)
+                yield from _values(inner, tests)
             case _:
                 pass
 
@@ -216,20 +259,24 @@ def _alternatives(value: ast.expr) -> Iterator[tuple[ast.expr, _Tests]]:
                 yield node, ((test, True), *more)
             for node, more in _alternatives(otherwise):
                 yield node, ((test, False), *more)
-        case _ if _value(value) is not None:
+        case _ if value_of(value) is not None:
             yield value, ()
         case _:
             pass
 
 
-def _value(node: ast.expr) -> Number | None:
+def value_of(node: ast.expr) -> Value | None:
+    """Return the plain value that an expression stands for; none where it is no such."""
     match node:
-        case ast.Constant(value=int() | float() as value) if not isinstance(value, bool):
+        case ast.Constant(value=bool() | str() as value):
+            return value
+        case ast.Constant(value=int() | float() as value):
             # An infinite number is written `1e999`; it is no quantity to tune.
             return value if abs(value) != float("inf") else None
-        case ast.UnaryOp(op=ast.USub(), operand=ast.Constant() as operand):
-            value = _value(operand)
-            return None if value is None else -value
+        case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float() as value)) if (
+            not isinstance(value, bool) and abs(value) != float("inf")
+        ):
+            return -value
         case ast.BinOp(
             left=ast.Constant(value=int() as base),
             op=ast.Pow(),

@@ -1,20 +1,29 @@
-"""The values that a constant may be moved to: a ladder of numbers a person would write.
+"""The values that a constant may be moved to: a ladder of values a person would write.
 
 Rungs are far enough apart for one run to tell them from noise, which is why nothing between them is
 tried: learning rates go by the ten preferred numbers of a decade (a quarter more each), momenta by
-the same of what is missing to 1, fractions by twentieths, sizes by powers of two or by multiples
-that hardware likes, small counts by one.
+the same of what is missing to 1, fractions by twentieths, sizes by powers of two or by multiples of
+what has to divide them, small counts by one. Switches and named choices have no order.
+
+A comment decides before all rules: `0.003 to 0.3` bounds a number, `one of: relu, gelu` lists the
+choices, and the word `frozen` or `fixed` leaves the constant alone.
 """
 
 import math
 import re
 from bisect import bisect_left
+from collections.abc import Collection
 from dataclasses import dataclass
+from typing import cast
 
-from autoresearch_tui.agents.constants import Constant, Number
+from autoresearch_tui.agents.constants import Constant, Number, Value
 
 REACH = 6
 """How many rungs a ladder goes each way: with ten a decade, a factor of four."""
+EVEN_STEP = 0.15
+SMALLEST = 1e-12
+MOST_MULTIPLES = 16
+"""Of how many times its divisor a number's neighbours are still different enough to be rungs."""
 
 _PREFERRED = (1.0, 1.25, 1.6, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0)
 _LEAST_STEP = 1.12
@@ -24,6 +33,7 @@ _NOT_TUNED = re.compile(
     r"(?:^|_)(?:SEEDS?|LOG|PRINT|EVAL|VAL|PEAK|FLOPS|BUDGET|SECONDS|VERSION|PORT|THREADS|WORKERS)"
     r"(?:_|$)"
 )
+_FROZEN = re.compile(r"\b(?:frozen|fixed|not tuned|do not (?:change|touch|tune))\b", re.IGNORECASE)
 _RANGE = re.compile(r"(-?\d[\d_.e+-]*) to (-?\d[\d_.e+-]*)")
 _FRACTIONS = (0.0, 0.01, 0.02, *(round(0.05 * k, 2) for k in range(1, 21)))
 _ABOVE_ZERO = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3)
@@ -37,62 +47,117 @@ _MOMENTUM = re.compile(r"(?:^|_)(?:BETA|BETA1|BETA2|BETAS|MOMENTUM|EMA)(?:_|$)")
 
 @dataclass(frozen=True, slots=True)
 class Ladder:
-    """The values of one constant in ascending order; the present one is among them."""
+    """The values of one constant, numbers in ascending order; the present one is among them."""
 
     constant: Constant
-    rungs: tuple[Number, ...]
+    rungs: tuple[Value, ...]
 
     @property
     def present(self) -> int:
         """The index of the constant's present value."""
         return self.rungs.index(self.constant.value)
 
-    def nearest(self, value: Number) -> int:
-        """Return the index of the rung closest to a value; the last one for what lies outside."""
-        above = bisect_left(self.rungs, value)
-        if above in {0, len(self.rungs)}:
-            return min(above, len(self.rungs) - 1)
-        low, high = self.rungs[above - 1], self.rungs[above]
+    @property
+    def is_ordered(self) -> bool:
+        """Whether neighbouring rungs are alike: not those of a switch or of named choices."""
+        return not (isinstance(self.constant.value, bool | str))
+
+    def nearest(self, value: Value) -> int:
+        """Return the index of the rung closest to a value; the last one for what lies outside.
+
+        Of values without an order, the present one's where the value is no rung.
+        """
+        if not self.is_ordered or isinstance(value, str):
+            return self.rungs.index(value) if value in self.rungs else self.present
+        rungs = cast("tuple[Number, ...]", self.rungs)
+        above = bisect_left(rungs, value)
+        if above in {0, len(rungs)}:
+            return min(above, len(rungs) - 1)
+        low, high = rungs[above - 1], rungs[above]
         middle = math.sqrt(low * high) if low > 0 else (low + high) / 2
         return above if value >= middle else above - 1
 
+    def place(self, value: Value) -> float:
+        """Return where a number lies, in doublings, so that the same step matters about as much.
 
-def build(constant: Constant) -> Ladder | None:
+        What is missing to 1 counts for a momentum. A share, and what may be zero, goes evenly:
+        `EVEN_STEP` is a doubling. Values without an order lie at the count of their rung.
+        """
+        if not self.is_ordered or isinstance(value, str):
+            return float(self.nearest(value))
+        name, low = self.constant.name, cast("Number", self.rungs[0])
+        if _MOMENTUM.search(name) and 0 < value < 1 and low > 0:
+            return -math.log2(1 - value)
+        if low < 0:
+            return math.log2(max(-value, SMALLEST))
+        if low == 0 or _FRACTION.search(name):
+            step = EVEN_STEP if isinstance(low, float) or _FRACTION.search(name) else 1
+            return value / step
+        return math.log2(max(value, SMALLEST))
+
+
+def build(constant: Constant, divisors: Collection[int] = ()) -> Ladder | None:
     """Return the ladder of a constant; none for what is no quantity to tune.
 
-    A range in the comment (`0.003 to 0.3`) bounds it. Not tuned are seeds, how
-    often something is logged, what describes the hardware, and negative whole numbers, which stand
-    for something else more often than not.
+    Not tuned are what a comment freezes, seeds, how often something is logged, what describes the
+    hardware, and negative whole numbers, which stand for something else more often than not.
+
+    Args:
+        constant: with its comment, which may state its range or its choices.
+        divisors: what a whole number has to stay a multiple of.
     """
     value = constant.value
-    if _NOT_TUNED.search(constant.name) or (isinstance(value, int) and value < 0):
+    if _NOT_TUNED.search(constant.name) or _FROZEN.search(constant.meaning):
         return None
-    if isinstance(value, int):
-        values = _whole(value, constant.name)
-    elif value < 0:
-        values = [-number for number in _logarithmic(-value)]
-    elif _MOMENTUM.search(constant.name) and 0.5 <= value < 1:
-        values = [_rounded(1 - rest) for rest in _logarithmic(1 - value) if rest <= 0.5]
-    elif _FRACTION.search(constant.name) and value <= 1:
-        below = [number for number in _FRACTIONS if number < value]
-        values = [*below[-REACH:], *[n for n in _FRACTIONS if n > value][:REACH]]
-    elif not value:
-        values = list(_ABOVE_ZERO)
-    else:
-        values = _logarithmic(value)
-    low, high = _stated_range(constant)
-    rungs = tuple(sorted({value, *(number for number in values if low <= number <= high)}))
+    if constant.choices:
+        return Ladder(constant, _in_order(constant.choices)) if constant.choices[1:] else None
+    if isinstance(value, bool):
+        return Ladder(constant, (False, True))
+    if isinstance(value, str) or (isinstance(value, int) and value < 0):
+        return None
+    low, high = _stated_range(constant, value)
+    values = [number for number in _numbers(constant, value, divisors) if low <= number <= high]
+    rungs = tuple(sorted({value, *values}))
     return Ladder(constant, rungs) if len(rungs) > 1 else None
 
 
-def _stated_range(constant: Constant) -> tuple[float, float]:
+def _in_order(choices: tuple[Value, ...]) -> tuple[Value, ...]:
+    numbers = [choice for choice in choices if not isinstance(choice, str)]
+    return tuple(sorted(numbers)) if len(numbers) == len(choices) else choices
+
+
+def _numbers(constant: Constant, value: Number, divisors: Collection[int]) -> list[Number]:
+    """Return what a number may be moved to by its kind, which its name and size tell."""
+    if isinstance(value, int):
+        step = math.lcm(*divisors)
+        if step > 1 and value // step in range(1, MOST_MULTIPLES + 1):
+            return [*_multiples(value, step)]
+        return [number for number in _whole(value, constant.name) if number % step == 0]
+    if value < 0:
+        return [-number for number in _logarithmic(-value)]
+    if _MOMENTUM.search(constant.name) and 0.5 <= value < 1:
+        return [_rounded(1 - rest) for rest in _logarithmic(1 - value) if rest <= 0.5]
+    if _FRACTION.search(constant.name) and value <= 1:
+        below = [number for number in _FRACTIONS if number < value]
+        return [*below[-REACH:], *[n for n in _FRACTIONS if n > value][:REACH]]
+    return _logarithmic(value) if value else [*_ABOVE_ZERO]
+
+
+def _multiples(value: int, step: int) -> list[int]:
+    """Return multiples of `step` around one of them: its neighbours, its half and its double."""
+    times = value // step
+    near = range(max(1, times - 3), times + 4)
+    return [k * step for k in {*near, *(k for k in (times // 2, 2 * times) if k)}]
+
+
+def _stated_range(constant: Constant, value: Number) -> tuple[float, float]:
     """Return the range that the comment names, as in `# AdamW, 0.003 to 0.3`."""
     if match := _RANGE.search(constant.meaning):
         try:
             low, high = map(float, match.groups())
         except ValueError:
             return -math.inf, math.inf
-        if low <= constant.value <= high:
+        if low <= value <= high:
             return low, high
     return -math.inf, math.inf
 

@@ -1,39 +1,53 @@
-"""Which constants to move next, and where to: Optuna's TPE in the few dimensions of one move.
+"""Which constants to move next, and where to: Thompson sampling over an additive model.
 
 A night has about a hundred trials and a script more than a dozen constants, most of which hardly
-matter. So a move leaves most of them at the incumbent's values: one to three are drawn by Thompson
-sampling from how often moving each of them paid, and a multivariate TPE fitted to all trials'
-values of just these proposes where to put them.
+matter. So one possible curve of each constant is drawn from what the trials leave open
+(`response`), and the constants whose drawn curves promise most go to the lowest points of them:
+what is known to be bad is left alone, what is not known is tried, and what several trials agree on
+is done together.
 """
 
 import itertools
 import random
-import warnings
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
-import optuna
-
-from autoresearch_tui.agents.constants import Number
+from autoresearch_tui.agents.constants import Value
 from autoresearch_tui.agents.ladders import Ladder
+from autoresearch_tui.agents.relations import Relation
+from autoresearch_tui.agents.response import Array, Response
+from autoresearch_tui.agents.room import MemoryRoom
 from autoresearch_tui.agents.trials import Trial
 
-MOVES_WEIGHTS = {1: 0.6, 2: 0.3, 3: 0.1}
-"""How often a proposal moves so many constants at once."""
+MOST_MOVES = 5
+"""Constants that one proposal moves."""
+LONGEST_STEP = 1.0
+"""Doublings beyond what was measured of a constant that a proposal goes."""
+HEATS = (1.0,)
+"""How bold a draw is, by turns."""
 ATTEMPTS = 24
-"""Samples asked for before the nearest untried move is taken instead."""
+"""Draws asked for before the nearest untried move is taken instead."""
 
-optuna.logging.set_verbosity(optuna.logging.ERROR)
-# Optuna 4 calls the multivariate sampler experimental, and says so at every proposal.
-warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
+Move = dict[str, Value]
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """Constants to move, by key, and what that is expected to do to the loss."""
+
+    move: Move
+    change: float
+    """Negative is better; 0 before there is anything to tell from."""
 
 
 def suggest(
     ladders: Sequence[Ladder],
     trials: Sequence[Trial],
-    tried: Collection[tuple[Number, ...]],
+    tried: Collection[tuple[Value, ...]],
     seed: int,
     wish: Mapping[str, int] | None = None,
-) -> dict[str, Number] | None:
+    relations: Sequence[Relation] = (),
+) -> Suggestion | None:
     """Return the constants to move and their new values; none if every move was tried.
 
     Args:
@@ -42,101 +56,101 @@ def suggest(
         tried: the values, in the ladders' order, that must not come again.
         seed: the same seed and trials give the same move.
         wish: restricts the constants (by key) and, with 1 or -1, the way they go.
+        relations: what has to hold between the values.
     """
     rng = random.Random(seed)
     present = {ladder.constant.key: ladder.constant.value for ladder in ladders}
-    movable = [ladder for ladder in ladders if not wish or ladder.constant.key in wish]
-
-    def is_new(move: dict[str, Number]) -> bool:
-        values = tuple(move.get(key, value) for key, value in present.items())
-        return bool(move) and values not in tried
-
-    for attempt in range(ATTEMPTS):
-        chosen = _choose(movable, trials, rng)
-        move = _sample(chosen, trials, seed + attempt, wish or {})
-        if is_new(move):
-            return move
-    return next(filter(is_new, _neighbours(movable, wish or {}, rng)), None)
-
-
-def _choose(movable: Sequence[Ladder], trials: Sequence[Trial], rng: random.Random) -> list[Ladder]:
-    """Draw the constants to move: those whose moves paid, and those hardly moved, more often."""
-
-    def draw(ladder: Ladder) -> float:
-        moved = [trial.paid for trial in trials if ladder.constant.key in trial.moved]
-        return rng.betavariate(1 + sum(moved), 1 + len(moved) - sum(moved))
-
-    (count,) = rng.choices(list(MOVES_WEIGHTS), list(MOVES_WEIGHTS.values()))
-    return sorted(movable, key=draw, reverse=True)[:count]
-
-
-def _sample(
-    chosen: Sequence[Ladder], trials: Sequence[Trial], seed: int, wish: Mapping[str, int]
-) -> dict[str, Number]:
-    """Ask TPE for values of the chosen constants, and return those that differ from the present."""
-    bounds = {ladder.constant.key: _bounds(ladder, wish) for ladder in chosen}
-    space: dict[str, optuna.distributions.BaseDistribution] = {
-        key: optuna.distributions.IntDistribution(low, high) for key, (low, high) in bounds.items()
-    }
-    sampler = optuna.samplers.TPESampler(seed=seed % 2**32, multivariate=True, n_startup_trials=1)
-    study = optuna.create_study(sampler=sampler)
-    losses = [trial.loss for trial in trials if trial.loss is not None]
-    # TPE looks at ranks alone, so anything above the worst marks a failure as bad; a trial told as
-    # failed would be passed over, and the same crash proposed again.
-    penalty = max(losses, default=0.0) + 1.0
-    study.add_trials(
-        [
-            optuna.trial.create_trial(
-                params={
-                    ladder.constant.key: _clamp(
-                        ladder.nearest(trial.values[ladder.constant.key]),
-                        bounds[ladder.constant.key],
-                    )
-                    for ladder in chosen
-                },
-                distributions=space,
-                value=penalty if trial.loss is None else trial.loss,
-            )
-            for trial in trials
-        ]
-    )
-    asked = study.ask(space).params
-    return {
-        ladder.constant.key: ladder.rungs[asked[ladder.constant.key]]
-        for ladder in chosen
-        if asked[ladder.constant.key] != ladder.present
+    room = MemoryRoom(ladders, trials)
+    open_rungs = {
+        ladder.constant.key: _open_rungs(ladder, trials, wish)
+        for ladder in ladders
+        if not wish or ladder.constant.key in wish
     }
 
+    def may_be(move: Move) -> bool:
+        values = {**present, **move}
+        return (
+            bool(move)
+            and tuple(values.values()) not in tried
+            and all(relation.holds(values) for relation in relations)
+            and room.holds(values)
+        )
 
-def _bounds(ladder: Ladder, wish: Mapping[str, int]) -> tuple[int, int]:
-    """Return the lowest and the highest rung that may be proposed."""
-    present, top = ladder.present, len(ladder.rungs) - 1
-    match wish.get(ladder.constant.key, 0):
-        case 1:
-            return min(present + 1, top), top
-        case -1:
-            return 0, max(present - 1, 0)
-        case _:
-            return 0, top
+    response = Response(ladders, trials)
+    for _ in range(ATTEMPTS):
+        curves = response.draw(rng.getrandbits(32), rng.choice(HEATS))
+        move = _best(ladders, curves, open_rungs, may_be)
+        if move:
+            break
+    else:
+        move = next(filter(may_be, _neighbours(ladders, open_rungs, rng)), None)
+    return Suggestion(move, _change(ladders, response, move)) if move else None
 
 
-def _clamp(rung: int, bounds: tuple[int, int]) -> int:
-    low, high = bounds
-    return min(max(rung, low), high)
+def _change(ladders: Sequence[Ladder], response: Response, move: Move) -> float:
+    """Return what a move is expected to do to the loss."""
+    change = 0.0
+    for ladder, curve in zip(ladders, response.expected(), strict=True):
+        if ladder.constant.key in move:
+            to = ladder.rungs.index(move[ladder.constant.key])
+            change += float(curve[to] - curve[ladder.present])
+    return change
+
+
+def _open_rungs(
+    ladder: Ladder, trials: Sequence[Trial], wish: Mapping[str, int] | None
+) -> list[int]:
+    """Return the rungs that may be proposed, but for the present one: none far from all known."""
+    key, present = ladder.constant.key, ladder.present
+    way = (wish or {}).get(key, 0)
+    rungs = [
+        rung
+        for rung in range(len(ladder.rungs))
+        if rung != present and (not way or not ladder.is_ordered or (rung - present) * way > 0)
+    ]
+    if not ladder.is_ordered:
+        return rungs
+    known = [ladder.place(trial.values[key]) for trial in trials if trial.loss is not None]
+    known.append(ladder.place(ladder.constant.value))
+    low, high = min(known) - LONGEST_STEP - 1e-9, max(known) + LONGEST_STEP + 1e-9
+    near = [rung for rung in rungs if low <= ladder.place(ladder.rungs[rung]) <= high]
+    # A ladder may have no rung so near: its next ones are always open.
+    return [rung for rung in rungs if rung in near or abs(rung - present) == 1]
+
+
+def _best(
+    ladders: Sequence[Ladder],
+    curves: Sequence[Array],
+    open_rungs: Mapping[str, Sequence[int]],
+    may_be: Callable[[Move], bool],
+) -> Move:
+    """Return the moves that the curves promise most of, fewer where those may not be together."""
+    promised: list[tuple[float, str, Value]] = []
+    for ladder, curve in zip(ladders, curves, strict=True):
+        key = ladder.constant.key
+        if open_rungs.get(key):
+            rung = min(open_rungs[key], key=lambda rung: curve[rung])
+            promised.append((float(curve[ladder.present] - curve[rung]), key, ladder.rungs[rung]))
+    promised.sort(key=lambda each: -each[0])
+    # Where nothing is promised, the least loss is still worth a look.
+    gains = [each for each in promised if each[0] > 0] or promised[:1]
+    for count in range(min(MOST_MOVES, len(gains)), 0, -1):
+        for chosen in itertools.islice(itertools.combinations(gains, count), count + 1):
+            move = {key: value for _, key, value in chosen}
+            if may_be(move):
+                return move
+    return {}
 
 
 def _neighbours(
-    movable: Sequence[Ladder], wish: Mapping[str, int], rng: random.Random
-) -> Iterator[dict[str, Number]]:
-    """Yield all moves of one constant, then of two, the smallest steps first."""
-    steps: list[tuple[int, float, Ladder, int]] = []
-    for ladder in movable:
-        low, high = _bounds(ladder, wish)
-        steps += [
-            (abs(rung - ladder.present), rng.random(), ladder, rung)
-            for rung in range(low, high + 1)
-            if rung != ladder.present
-        ]
+    ladders: Sequence[Ladder], open_rungs: Mapping[str, Sequence[int]], rng: random.Random
+) -> Iterator[Move]:
+    """Yield all open moves of one constant, then of two, the smallest steps first."""
+    steps = [
+        (abs(rung - ladder.present), rng.random(), ladder, rung)
+        for ladder in ladders
+        for rung in open_rungs.get(ladder.constant.key, ())
+    ]
     steps.sort(key=lambda step: step[:2])
     for _, _, ladder, rung in steps:
         yield {ladder.constant.key: ladder.rungs[rung]}

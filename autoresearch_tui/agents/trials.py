@@ -1,28 +1,35 @@
 """What past experiments say about the constants, read from the session's state and files."""
 
+import ast
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from autoresearch_tui.agents import constants
-from autoresearch_tui.agents.base import Archive, Context
-from autoresearch_tui.agents.constants import Number
+from autoresearch_tui.agents.base import Archive, Context, Past
+from autoresearch_tui.agents.constants import Constant, Value
 from autoresearch_tui.agents.ladders import Ladder
 from autoresearch_tui.record.events import Status
-from autoresearch_tui.record.state import Experiment
+from autoresearch_tui.record.state import Experiment, SessionState
 
 LEARNED_FROM = 1000
-"""How many experiments are looked at, the latest. Reading one takes about 10 ms, once a lab."""
+"""How many experiments are looked at, the latest."""
+TEMPLATES_KEPT = 8
+"""Scripts that others are compared with before they are parsed."""
 
 _MEASURED = {Status.KEEP, Status.DISCARD}
 _FAILED = {Status.CRASH, Status.TIMEOUT, Status.INVALID, Status.PRUNED}
+_OUT_OF_MEMORY = re.compile(
+    r"out of memory|OutOfMemory|MemoryError|can ?not allocate memory|SIGKILL", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
     """What one experiment taught."""
 
-    values: Mapping[str, Number]
+    values: Mapping[str, Value]
     """Of every constant, by key."""
     loss: float | None
     """Its metric, turned so that less is better; none where it failed."""
@@ -32,95 +39,162 @@ class Trial:
     """Whether it was kept."""
     change: float | None
     """Of its metric against its parent's; negative is better, whichever way the metric goes."""
+    out_of_memory: bool = False
+    """Whether it failed for want of memory."""
+    earlier: bool = False
+    """Whether it is of an earlier session."""
+    code: bytes = b""
+    """A mark of all of its script but the constants."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Script:
     """The constants of one `train.py`, and a mark of all the rest of it."""
 
-    values: Mapping[str, Number]
+    values: Mapping[str, Value]
     rest: bytes
+
+
+class _Template:
+    """A script that was parsed, to read those by that differ from it in their values alone.
+
+    Parsing takes milliseconds and most scripts of a night are the same but for a number or two, so
+    a thousand of them are read in a moment.
+    """
+
+    _VALUE = r"(-?\d[\w.]*(?:[eE][+-]\d+)?(?: *\*\* *\d+)?|True|False|\"[^\"\\\n]*\"|'[^'\\\n]*')"
+
+    def __init__(self, source: str, found: Sequence[Constant]) -> None:
+        data, at = source.encode(), 0
+        self._found = found
+        pattern = ""
+        for each in found:
+            pattern += re.escape(data[at : each.start].decode()) + self._VALUE
+            at = each.end
+        self._pattern = re.compile(pattern + re.escape(data[at:].decode()))
+        self.script = _script(source, found)
+
+    def read(self, source: str) -> _Script | None:
+        """Return what a script says; none where more than its values differs."""
+        match = self._pattern.fullmatch(source)
+        if match is None:
+            return None
+        values: dict[str, Value] = {}
+        for each, literal in zip(self._found, match.groups(), strict=True):
+            try:
+                value = constants.value_of(ast.parse(literal, mode="eval").body)
+            except SyntaxError:
+                return None
+            if value is None or isinstance(value, str) is not isinstance(each.value, str):
+                return None
+            if isinstance(value, str) and value not in each.choices:
+                return None
+            values[each.key] = value
+        return _Script(values, self.script.rest)
 
 
 class TrialReader:
     """Reads each experiment's `train.py` once a commit: what was run does not change."""
 
     def __init__(self) -> None:
-        self._scripts: dict[int, tuple[str, _Script | None]] = {}
+        self._scripts: dict[tuple[str, int], tuple[str, _Script | None]] = {}
+        self._templates: list[_Template] = []
 
     def trials(self, context: Context, movable: Sequence[Ladder]) -> list[Trial]:
         """Return the experiments that were measured or failed, and have all these constants.
 
-        One that a person ended or refused taught nothing about its constants.
+        Those of earlier sessions come first. One that a person ended or refused taught nothing
+        about its constants.
         """
         keys = [ladder.constant.key for ladder in movable]
+        here = Past(context.state, context.archive)
+        return [
+            trial
+            for past in (*context.earlier(), here)
+            for trial in self._of(past, keys, earlier=past is not here)
+        ][-LEARNED_FROM:]
+
+    def _of(self, past: Past, keys: Sequence[str], *, earlier: bool) -> list[Trial]:
         found: list[Trial] = []
-        for experiment in _latest(context):
+        for experiment in _latest(past.state):
             if experiment.status not in _MEASURED | _FAILED:
                 continue
-            script = self._script(context.archive, experiment)
+            script = self._script(past, experiment)
             if script is None or not script.values.keys() >= set(keys):
                 continue
-            parent = context.state.experiments.get(
+            parent = past.state.experiments.get(
                 -1 if experiment.parent is None else experiment.parent
             )
-            before = None if parent is None else self._script(context.archive, parent)
-            turn = -context.state.direction.gain(1.0)
-            found.append(_trial(experiment, script, before, keys, turn))
+            before = None if parent is None else self._script(past, parent)
+            moved = frozenset(
+                key for key in keys if before and before.values.get(key) != script.values[key]
+            )
+            turn = -past.state.direction.gain(1.0)
+            measured = experiment.status in _MEASURED
+            loss = experiment.val_bpb if measured else None
+            change = experiment.change if measured else None
+            found.append(
+                Trial(
+                    values=script.values,
+                    loss=None if loss is None else turn * loss,
+                    moved=moved,
+                    paid=experiment.status is Status.KEEP,
+                    change=None if change is None else turn * change,
+                    out_of_memory=_ran_out_of_memory(experiment, past.archive),
+                    earlier=earlier,
+                    code=script.rest,
+                )
+            )
         return found
 
-    def tried(self, context: Context, movable: Sequence[Ladder]) -> set[tuple[Number, ...]]:
+    def tried(self, context: Context, movable: Sequence[Ladder]) -> set[tuple[Value, ...]]:
         """Return the values, in the ladders' order, that were proposed in this very script."""
-        present = _read(context.train)
+        present = self.read(context.train)
+        here = Past(context.state, context.archive)
         keys = [ladder.constant.key for ladder in movable]
-        tried = {tuple(ladder.constant.value for ladder in movable)}
-        for experiment in _latest(context):
-            script = self._script(context.archive, experiment)
+        tried: set[tuple[Value, ...]] = {tuple(ladder.constant.value for ladder in movable)}
+        for experiment in _latest(context.state):
+            script = self._script(here, experiment)
             if script and present and script.rest == present.rest:
                 tried.add(tuple(script.values[key] for key in keys))
         return tried
 
-    def _script(self, archive: Archive, experiment: Experiment) -> _Script | None:
-        number, commit = experiment.number, experiment.commit
-        known = self._scripts.get(number)
+    def _script(self, past: Past, experiment: Experiment) -> _Script | None:
+        key, commit = (past.state.session_id, experiment.number), experiment.commit
+        known = self._scripts.get(key)
         if known is None or known[0] != commit:
-            known = self._scripts[number] = (commit, _read(archive.train(number)))
+            script = self.read(past.archive.train(experiment.number))
+            known = self._scripts[key] = (commit, script)
         return known[1]
 
-
-def _trial(
-    experiment: Experiment,
-    script: _Script,
-    parent: _Script | None,
-    keys: Sequence[str],
-    turn: float,
-) -> Trial:
-    """Return what an experiment taught; `turn` is -1 where more is better."""
-    moved = frozenset(
-        key for key in keys if parent and parent.values.get(key) != script.values[key]
-    )
-    measured = experiment.status in _MEASURED
-    loss = experiment.val_bpb if measured else None
-    change = experiment.change if measured else None
-    return Trial(
-        values=script.values,
-        loss=None if loss is None else turn * loss,
-        moved=moved,
-        paid=experiment.status is Status.KEEP,
-        change=None if change is None else turn * change,
-    )
+    def read(self, source: str) -> _Script | None:
+        """Return what a script says; none where it is missing or does not parse."""
+        for template in self._templates:
+            if script := template.read(source):
+                return script
+        try:
+            found = constants.find(source)
+        except SyntaxError:
+            return None
+        template = _Template(source, found)
+        self._templates = [template, *self._templates][:TEMPLATES_KEPT]
+        return template.script
 
 
-def _latest(context: Context) -> list[Experiment]:
-    return list(context.state.experiments.values())[-LEARNED_FROM:]
+def _ran_out_of_memory(experiment: Experiment, archive: Archive) -> bool:
+    """Return whether a crash was one for want of memory, by what was recorded of it."""
+    if experiment.status is not Status.CRASH:
+        return False
+    if _OUT_OF_MEMORY.search(experiment.reason):
+        return True
+    return bool(_OUT_OF_MEMORY.search(archive.output_tail(experiment.number)))
 
 
-def _read(source: str) -> _Script | None:
-    """Return what a script says; none where it is missing or does not parse."""
-    try:
-        found = constants.find(source)
-    except SyntaxError:
-        return None
+def _latest(state: SessionState) -> list[Experiment]:
+    return list(state.experiments.values())[-LEARNED_FROM:]
+
+
+def _script(source: str, found: Sequence[Constant]) -> _Script:
     data, rest, at = source.encode(), hashlib.sha256(), 0
     for constant in found:
         rest.update(data[at : constant.start] + b"\0")

@@ -17,6 +17,7 @@ import signal
 import sys
 import time
 import uuid
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -94,9 +95,9 @@ async def _run(folder: Session, lock: SessionLock, handed: HandOver) -> int:
     # Opened first: it ends a torn last line, which may turn out to be a whole fact.
     journal = Journal(folder.journal)
     state = fold(JournalReader(folder.journal).read())
-    agent, notice = _choose_agent(folder, chosen)
+    agents, notice = _choose_agents(folder, chosen)
     notifier = Notifier(chosen.notify, folder.tag)
-    tools = make_tools(folder, handed, agent, run_lock, notifier.hear)
+    tools = make_tools(folder, handed, agents[0], run_lock, notifier.hear, agents[1:])
     lab = Lab(tools, state, journal)
     socket_path = folder.new_socket()
     server = ControlServer(socket_path, lab.handle)
@@ -131,7 +132,12 @@ async def _run(folder: Session, lock: SessionLock, handed: HandOver) -> int:
 
 
 def make_tools(
-    folder: Session, handed: HandOver, agent: Agent, run_lock: int, hear: Hear = hear_nothing
+    folder: Session,
+    handed: HandOver,
+    agent: Agent,
+    run_lock: int,
+    hear: Hear = hear_nothing,
+    rivals: Sequence[Agent] = (),
 ) -> Tools:
     """Return what a lab works with on this machine; `run_lock` is a descriptor that jobs keep.
 
@@ -156,31 +162,37 @@ def make_tools(
         repository=ExperimentRepository(root, folder.tag, chosen.run.edit),
         executor=LocalExecutor(run_lock, confining),
         agent=agent,
-        fallback=catalogue.fallback(),
+        fallback=catalogue.fallback(chosen.agent),
+        rivals=rivals,
         limits=Limits(chosen.limits, time.time()),
         seal=(
             seal(folder, Path(launch.data_folder))
             if own_way is None
             else seal_snapshot(folder, own_way.snapshot)
         ),
-        prices=Prices(chosen.prices, local=chosen.agent.base_url is not None),
+        prices=Prices(
+            chosen.prices,
+            local=chosen.agent.base_url is not None,
+            local_models=[each.model for each in chosen.rivals if each.model and each.base_url],
+        ),
         hear=hear,
         foreign=own_way,
     )
 
 
-def _choose_agent(folder: Session, chosen: Settings) -> tuple[Agent, str | None]:
-    """Return the agent, which alone has the keys from here on.
+def _choose_agents(folder: Session, chosen: Settings) -> tuple[list[Agent], str | None]:
+    """Return the agent and its rivals, which alone have the keys from here on.
 
     Raises:
-        AgentError: it can not work here.
+        AgentError: one of them can not work here.
     """
-    names = catalogue.key_names(chosen.agent)
+    options = (chosen.agent, *chosen.rivals)
+    names = list(dict.fromkeys(name for each in options for name in catalogue.key_names(each)))
     found = keys.gather(os.environ, names)
-    agent, notice = catalogue.choose(chosen.agent, found.environ, session.agent_folder(folder))
+    agents, notice = catalogue.contest(options, found.environ, session.agent_folder(folder))
     keys.guard_log(LOG_LAYOUT, [found.environ[name] for name in names if name in found.environ])
     keys.withdraw(os.environ, names)
-    return agent, notice
+    return agents, notice
 
 
 async def _run_to_the_end(lab: Lab, folder: Session) -> int:
@@ -246,6 +258,7 @@ def record_start(lab: Lab, tools: Tools, launch: Launch, notice: str | None) -> 
             version=__version__,
             agent=tools.agent.name,
             model=tools.agent.model,
+            rivals=[rival.name for rival in tools.rivals],
             approval=tools.settings.approval.mode,
             budget_s=tools.budget_s,
             hardware=launch.hardware,

@@ -7,7 +7,7 @@ only ones for a local server.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -61,9 +61,15 @@ BUILT_IN: dict[str, Price] = {
 class Prices:
     """The prices of one session."""
 
-    def __init__(self, own: Mapping[str, Price], *, local: bool) -> None:
-        """Take a person's `own` prices; `local` where their server, not Anthropic's, is asked."""
+    def __init__(
+        self, own: Mapping[str, Price], *, local: bool, local_models: Sequence[str] = ()
+    ) -> None:
+        """Take a person's `own` prices; `local` where their server, not Anthropic's, is asked.
+
+        In a contest, `local_models` are those of the other agents that such a server is asked for.
+        """
         self._own = own
+        self._local_models = local_models
         self._local = local
 
     def of(self, model: str) -> Price | None:
@@ -74,7 +80,7 @@ class Prices:
         names = [name for name in self._own if model.startswith(name)]
         if names:
             return self._own[max(names, key=len)]
-        if self._local:
+        if self._local or model in self._local_models:
             return None
         for name, price in BUILT_IN.items():
             if model.startswith(name) and _SNAPSHOT.fullmatch(model, len(name)):

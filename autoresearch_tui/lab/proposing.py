@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,10 +14,12 @@ from autoresearch_tui.agents.base import (
     Agent,
     Closable,
     Context,
+    Earlier,
     Proposal,
     ProposalError,
     Spending,
     Think,
+    nothing_earlier,
 )
 from autoresearch_tui.lab import (
     backlog,
@@ -29,13 +31,14 @@ from autoresearch_tui.lab import (
     repairs,
     stages,
 )
+from autoresearch_tui.lab.contest import Contest
 from autoresearch_tui.lab.hand import HUMAN_AGENT
 from autoresearch_tui.lab.memory import Memory
 from autoresearch_tui.lab.patience import Aside, OutOfPatience, Patience
 from autoresearch_tui.lab.prices import NO_PRICES, Prices
 from autoresearch_tui.lab.rebase import as_it_is, merge
 from autoresearch_tui.lab.repository import ExperimentRepository
-from autoresearch_tui.lab.roster import Roster, Step
+from autoresearch_tui.lab.roster import Step
 from autoresearch_tui.lab.storing import Change, change_between, commit_below, write_files
 from autoresearch_tui.record import events
 from autoresearch_tui.record.events import KnownFact, Level
@@ -135,13 +138,27 @@ class Proposer:
         fallback: Agent,
         settings: Settings,
         prices: Prices = NO_PRICES,
+        rivals: Sequence[Agent] = (),
+        earlier: Earlier = nothing_earlier,
     ) -> None:
-        """Ask `agent`; when it can not go on, `fallback`. What they use costs `prices`."""
+        """Ask `agent`, or one of its `rivals`; when none can go on, `fallback`.
+
+        What they use costs `prices`, and `earlier` sessions they may learn from.
+        """
         self._session = session
         self._repository = repository
         self._prices = prices
-        self._roster = Roster(agent, fallback, settings.watchdog.repeats)
-        self._patience = Patience(settings.agent.limit_s)
+        self._contest = Contest(agent, rivals, fallback, settings.watchdog.repeats)
+        self._roster = self._aside_of = self._contest.lead
+        """Whose turn it is, and of whom something is asked beside it."""
+        chosen = (settings.agent, *settings.rivals)
+        self._budgets = [
+            (each, options.max_cost)
+            for each, options in zip((agent, *rivals), chosen, strict=False)
+            if options.max_cost is not None
+        ]
+        self._earlier = earlier
+        self._patience = Patience(max(options.limit_s for options in chosen))
         self._memory = Memory(session, repository)
         self._aside: Aside | None = None
         self._refused: dict[str, str] = {}
@@ -152,6 +169,10 @@ class Proposer:
     def has_stuck_agent(self) -> bool:
         """Whether an agent goes on that was told to end."""
         return self._patience.has_stuck
+
+    def computes_here(self, state: SessionState) -> bool:
+        """Return whether the agent whose turn comes next computes in this process."""
+        return self._contest.pick(state, time.monotonic()).agent.computes_here
 
     def baseline(self, state: SessionState, record: Record) -> None:
         """Record the user's file, as it stands in the work tree, as an experiment.
@@ -205,14 +226,19 @@ class Proposer:
         number, incumbent = state.next_number, state.best
         assert incumbent is not None
         late = await self._take_late(state, record, incumbent)
+        await self._end_what_is_spent(state, record)
+        if late is None:
+            self._roster = self._contest.pick(state, time.monotonic())
         agent, wait_s = self._roster.turn(time.monotonic())
         steering = [s.text for s in state.steering if s.experiment in (None, number)]
         if late is not None:
             agent, wait_s, steering = self._roster.agent, 0.0, []
         if wait_s:
             await asyncio.sleep(wait_s)
-        if self._aside is None and self._roster.is_to_be_asked_aside(time.monotonic()):
-            self._aside = Aside(self._roster.agent, self._context(state, incumbent, []), self._ask)
+        due = self._contest.to_be_asked_aside(time.monotonic())
+        if self._aside is None and due is not None:
+            self._aside_of = due
+            self._aside = Aside(due.agent, self._context(state, incumbent, []), self._ask)
         self._memory.tell(state, record)
         repair = None if late else repairs.wanted(state, SessionArchive(self._session), agent)
         spending = Spending()
@@ -276,6 +302,7 @@ class Proposer:
             refused=refused,
             notebook=page.read(self._session, state),
             frozen=frozen.names(train, state.frozen),
+            earlier=self._earlier,
         )
 
     async def _ask(self, agent: Agent, context: Context, think: Think) -> Proposal:
@@ -312,7 +339,7 @@ class Proposer:
         aside, number = self._aside, state.next_number
         if aside is None or not aside.is_done:
             return None
-        self._aside = None
+        self._aside, self._roster = None, self._aside_of
         agent = self._roster.agent
         try:
             proposal = aside.proposal()
@@ -340,6 +367,11 @@ class Proposer:
             self._refused[agent.name] = str(error)
         step, wait_s = self._roster.failed(agent, error, time.monotonic())
         fallback = self._roster.fallback
+        if step in (Step.AWAY, Step.GONE, Step.NOBODY) and self._contest.others_can(self._roster):
+            back = " until it is back" if step is Step.AWAY else ""
+            text = f"{agent.name} is out of the contest{back}: {error}"
+            record(events.Notice(at=now, level=Level.WARNING, text=text))
+            return
         match step:
             case Step.AGAIN if self._aside is not None:
                 await self._aside.wait(wait_s)
@@ -370,8 +402,20 @@ class Proposer:
         return True
 
     def _note_answer(self, agent: Agent, record: Record) -> None:
-        if reason := self._roster.answered(agent):
+        reason = self._roster.answered(agent)
+        if reason and self._contest.others_can(self._roster):
+            record(events.Notice(at=clock.now(), level=Level.INFO, text=f"{reason}."))
+        elif reason:
             self._record_change(self._roster.agent, record, reason)
+
+    async def _end_what_is_spent(self, state: SessionState, record: Record) -> None:
+        """Send those away whose own budget is spent."""
+        for agent, budget in self._budgets:
+            roster = self._contest.of(agent)
+            if not roster.is_gone and state.cost_of_agent.get(agent.name, 0.0) >= budget:
+                self._roster = roster
+                reason = f"Its budget of {budget:g} US dollars is spent."
+                await self._fail(agent, state, record, ProposalError(reason, fatal=True))
 
     def _record_failure(
         self, agent: Agent, number: int, record: Record, error: ProposalError
@@ -407,10 +451,11 @@ class Proposer:
         """End what is asked beside the proposals, and what agents keep running."""
         if self._aside is not None:
             await self._aside.close()
-            agent, spending = self._roster.agent, self._aside.context.spending
+            agent, spending = self._aside_of.agent, self._aside.context.spending
             self._record_cancelled(agent, state.next_number, record, spending)
-        if isinstance(self._roster.agent, Closable):
-            await self._roster.agent.close()
+        for agent in self._contest.agents:
+            if isinstance(agent, Closable):
+                await agent.close()
 
     def _store(
         self,
@@ -454,6 +499,7 @@ class Proposer:
             touched=list(change.touched),
             tree_digest=likeness.tree_digest(proposal.train),
             idea=backlog.taken(state, proposal),
+            by=proposal.by,
         )
         write_files(self._session, proposed, proposal.train, change.diff)
         record(proposed)

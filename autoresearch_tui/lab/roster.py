@@ -73,6 +73,16 @@ class Roster:
         """Whether there is but one agent."""
         return self.agent is self.fallback
 
+    @property
+    def is_gone(self) -> bool:
+        """Whether the agent can not be asked any more under this lab."""
+        return self._fallback_is_gone if self.is_alone else self._agent_is_gone
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the agent is at its place; the fallback may have been given its turns."""
+        return not self.is_gone and self._absence is None
+
     def turn(self, now: float) -> tuple[Agent, float]:
         """Return whose turn it is, and how long to wait before asking."""
         if self.is_alone or self._agent_is_gone:

@@ -1,6 +1,6 @@
 """What a lab works with."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from autoresearch_tui.agents.base import Agent
@@ -54,5 +54,7 @@ class Tools:
     """Of what the scores depend on."""
     prices: Prices = NO_PRICES
     hear: Hear = hear_nothing
+    rivals: Sequence[Agent] = ()
+    """The other agents of a contest."""
     foreign: Foreign | None = None
     """How the repository trains in its own way; none where it keeps our contract."""

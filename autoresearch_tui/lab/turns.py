@@ -8,6 +8,7 @@ instead: it is quick, it disturbs no clock there, and it knows one result more.
 import asyncio
 from collections.abc import Callable, Coroutine
 
+from autoresearch_tui.lab.earlier import EarlierSessions
 from autoresearch_tui.lab.proposing import NoProposal, Proposer
 from autoresearch_tui.lab.standby import is_overlapping
 from autoresearch_tui.lab.tools import CanNotGoOn, Record, Tools
@@ -32,6 +33,8 @@ class Turns:
             tools.fallback,
             tools.settings,
             tools.prices,
+            tools.rivals,
+            EarlierSessions(tools.session, state).read,
         )
         self._proposal: asyncio.Task[None] | None = None
         self._no_proposal: str | None = None
@@ -100,7 +103,7 @@ class Turns:
         hardware = self._state.hardware
         trains_elsewhere = hardware is not None and hardware.device != "cpu"
         overlaps = is_overlapping(self._tools.settings.run.overlap, hardware)
-        return trains_elsewhere or overlaps or not self._tools.agent.computes_here
+        return trains_elsewhere or overlaps or not self._proposer.computes_here(self._state)
 
     async def _propose(self) -> None:
         try:

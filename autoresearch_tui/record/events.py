@@ -157,6 +157,8 @@ class LabStarted(Fact, frozen=True, kw_only=True, tag="lab_started"):
     """The file that is edited."""
     frozen: list[str] = []
     """What the settings keep agents from changing: constants, functions, classes."""
+    rivals: list[str] = []
+    """The other agents of a contest, by name."""
     last_beat_at: float | None = None
     """When the heart of an earlier lab beat last that ended without a word; none of any other."""
 
@@ -199,6 +201,8 @@ class Proposed(Fact, frozen=True, kw_only=True, tag="proposed"):
     """Of the file's normalised syntax tree: equal ones train alike. Empty where nobody took it."""
     idea: int | None = None
     """The idea of the backlog that it tries."""
+    by: str = ""
+    """Which part of the agent proposed it, where it is made of several."""
 
 
 class ProposalStarted(Fact, frozen=True, kw_only=True, tag="proposal_started"):

@@ -67,6 +67,7 @@ def _start_lab(state: SessionState, fact: events.LabStarted) -> None:
     state.lab_started_at = fact.at
     state.agent = fact.agent
     state.model = fact.model
+    state.rivals = fact.rivals
     state.approval = fact.approval
     state.budget_s = fact.budget_s
     state.hardware = fact.hardware
@@ -167,17 +168,17 @@ def _start_proposal(state: SessionState, fact: events.ProposalStarted) -> None:
 def _fail_proposal(state: SessionState, fact: events.ProposalFailed) -> None:
     state.asking = None
     state.proposal_failures_in_a_row += 1
-    _spend(state, fact.usage)
+    _spend(state, fact.agent, fact.usage)
 
 
 def _cancel_proposal(state: SessionState, fact: events.ProposalCancelled) -> None:
     state.asking = None
-    _spend(state, fact.usage)
+    _spend(state, fact.agent, fact.usage)
 
 
 def _propose(state: SessionState, fact: events.Proposed) -> None:
     state.asking = None
-    _spend(state, fact.usage)
+    _spend(state, fact.agent, fact.usage)
     if fact.edit is None:
         state.proposal_failures_in_a_row = 0
     else:
@@ -208,6 +209,7 @@ def _propose(state: SessionState, fact: events.Proposed) -> None:
         touched=fact.touched,
         tree_digest=fact.tree_digest,
         idea=fact.idea,
+        by=intern(fact.by),
     )
     _take_idea(state, fact)
 
@@ -265,7 +267,7 @@ def _thaw(state: SessionState, fact: events.Thawed) -> None:
     state.frozen_by_hand = [name for name in state.frozen_by_hand if name != fact.name]
 
 
-def _spend(state: SessionState, usage: events.Usage) -> None:
+def _spend(state: SessionState, agent: str, usage: events.Usage) -> None:
     tokens = (
         usage.input_tokens
         + usage.output_tokens
@@ -277,6 +279,7 @@ def _spend(state: SessionState, usage: events.Usage) -> None:
         state.unpriced_tokens += tokens
     else:
         state.cost_usd += usage.cost_usd
+        state.cost_of_agent[agent] = state.cost_of_agent.get(agent, 0.0) + usage.cost_usd
 
 
 def _move_branch(state: SessionState, commit: str) -> None:

@@ -124,6 +124,8 @@ class Experiment(msgspec.Struct, gc=False):
     """The crashed experiment whose edit it mends."""
     repair_asked: bool = False
     """Whether an agent was asked to mend it, which happens once."""
+    by: str = ""
+    """Which part of the agent proposed it, where it is made of several."""
     marks: list[str] = []
     """What in the edit deserves a person's eye, a sentence each."""
     touched: list[str] = []
@@ -203,6 +205,8 @@ class SessionState:
     started_at: float | None = None
     agent: str = ""
     model: str | None = None
+    rivals: list[str] = field(default_factory=list[str])
+    """The other agents of a contest, by name."""
     approval: ApprovalMode = ApprovalMode.AUTO
     budget_s: float = 0.0
     hardware: Hardware | None = None
@@ -268,6 +272,8 @@ class SessionState:
     proposal_failures_in_a_row: int = 0
     cost_usd: float = 0.0
     """What the proposals cost, as far as their models have a price."""
+    cost_of_agent: dict[str, float] = field(default_factory=dict[str, float])
+    """The part of it that each agent spent, by name."""
     tokens_spent: int = 0
     """Tokens of all proposals, read and written."""
     unpriced_tokens: int = 0

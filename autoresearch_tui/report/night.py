@@ -10,6 +10,7 @@ from autoresearch_tui.record.events import Direction, Status
 from autoresearch_tui.record.journal import JournalReader
 from autoresearch_tui.record.metric import change_words
 from autoresearch_tui.record.state import Activity, Experiment, SessionState
+from autoresearch_tui.report import standings
 from autoresearch_tui.report.markdown import code, fenced, inline, table
 from autoresearch_tui.report.summary import duration
 from autoresearch_tui.report.tally import Tally, tally
@@ -49,6 +50,7 @@ def report(session: Session) -> str:
         _other_keeps(found.state),
         _failures(found),
         _ledger(found),
+        standings.section(found),
         _cost(found),
         _table(session, found.state),
         _places(session, found.state),

@@ -58,6 +58,19 @@ class Cause:
 
 
 @dataclass(slots=True)
+class Period:
+    """A stretch of the night in which one agent had the place."""
+
+    agent: str
+    reason: str
+    """Why it took it; empty at the start of a lab."""
+    first: int
+    """The number of its first proposal."""
+    last: int | None = None
+    """Of its last one; none where the place is still its."""
+
+
+@dataclass(slots=True)
 class Tally:
     """A journal read to its end."""
 
@@ -68,6 +81,8 @@ class Tally:
     """How often a lab took the session up."""
     interruptions: int = 0
     """How many runs ended before their time and were begun anew."""
+    periods: list[Period] = field(default_factory=list[Period])
+    """Who had the agent's place, and why; a lab that goes on with the same begins none."""
     by_agent: dict[str, Spent] = field(default_factory=dict[str, Spent])
     causes: dict[tuple[str, str], Cause] = field(default_factory=dict[tuple[str, str], Cause])
     """Of failures, by how it ended and by its reason without what differs from case to case."""
@@ -92,6 +107,9 @@ def tally(facts: Iterable[AnyFact]) -> Tally:
         match fact:
             case events.LabStarted():
                 found.labs += 1
+                _take_place(found, ", ".join((fact.agent, *fact.rivals)), "")
+            case events.AgentChanged():
+                _take_place(found, fact.agent, fact.reason)
             case events.Proposed():
                 spent = found.by_agent.setdefault(fact.agent, Spent())
                 spent.proposals += 1
@@ -110,6 +128,16 @@ def tally(facts: Iterable[AnyFact]) -> Tally:
             case _:
                 pass
     return found
+
+
+def _take_place(found: Tally, agent: str, reason: str) -> None:
+    number = found.state.next_number
+    if found.periods:
+        last = found.periods[-1]
+        if last.agent == agent:
+            return
+        last.last = max(last.first, number - 1)
+    found.periods.append(Period(agent, reason, number))
 
 
 def _count(found: Tally, what: str, reason: str, experiment: int) -> None:

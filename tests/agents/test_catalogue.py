@@ -18,6 +18,9 @@ class Chosen:
     kind: str = "auto"
     model: str | None = None
     base_url: str | None = None
+    name: str | None = None
+    ideas: bool = False
+    every: int = 3
     limit_s: float = 10.0
     max_turns: int = 3
     max_output_tokens: int = 2_000
@@ -106,6 +109,19 @@ def test_a_command_is_an_agent_by_the_protocol() -> None:
 def test_an_agent_that_can_not_be_started_is_a_sentence(chosen: Chosen, sentence: str) -> None:
     with pytest.raises(catalogue.AgentError, match=sentence):
         catalogue.choose(chosen, {"PATH": "/usr/bin:/bin"})
+
+
+def test_hybrid_needs_what_claude_needs_and_has_its_model() -> None:
+    agent, notice = catalogue.choose(Chosen("hybrid"), KEY)
+    assert (agent.name, agent.model, notice) == ("hybrid", DEFAULT_MODEL, None)
+    with pytest.raises(catalogue.AgentError, match="The agent hybrid needs a key"):
+        catalogue.choose(Chosen("hybrid"), {})
+
+
+def test_the_agents_of_a_contest_have_names_of_their_own() -> None:
+    chosen = [Chosen("tpe"), Chosen("claude"), Chosen("claude", name="other"), Chosen("claude")]
+    agents, _ = catalogue.contest(chosen, KEY)
+    assert [agent.name for agent in agents] == ["tpe", "claude", "other", "claude-2"]
 
 
 def test_an_unknown_agent_is_answered_with_the_nearest() -> None:

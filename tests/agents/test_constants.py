@@ -38,7 +38,6 @@ def test_plain_numbers_are_constants(literal: str, value: float) -> None:
 @pytest.mark.parametrize(
     "source",
     [
-        "A = True",
         "A = (1, 2)",
         "A = 1 + 2",
         "A = '1'",
@@ -54,6 +53,31 @@ def test_plain_numbers_are_constants(literal: str, value: float) -> None:
 )
 def test_anything_else_is_none(source: str) -> None:
     assert constants.find(f"{source}\nprint(A, a)\n") == []
+
+
+def test_switches_and_named_choices_are_constants_too() -> None:
+    source = "A = True\nB = 'relu'  # of the MLP, one of: relu, `gelu` or squared\nprint(A, B)\n"
+    one, other = constants.find(source)
+    assert (one.value, other.value) == (True, "relu")
+    assert other.choices == ("relu", "gelu", "squared")
+    written = constants.rewrite(source, {"A": False, "B": "gelu"})
+    assert written == source.replace("True", "False").replace("'relu'", "'gelu'")
+
+
+@pytest.mark.parametrize(
+    ("comment", "value", "choices"),
+    [
+        ("one of: 0.5, 0.7 or 0.9", 0.5, (0.5, 0.7, 0.9)),
+        ("one of 1, 2, 4; more is slower", 2, (1, 2, 4)),
+        ("one of: 1, 2", 3, ()),
+        ("one of: few, many", 2, ()),
+        ("blocks", 2, ()),
+    ],
+)
+def test_choices_are_those_that_the_present_value_is_among(
+    comment: str, value: constants.Value, choices: tuple[constants.Value, ...]
+) -> None:
+    assert constants.stated_choices(comment, value) == choices
 
 
 def test_a_constant_that_nothing_reads_is_left_out() -> None:
