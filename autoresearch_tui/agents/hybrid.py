@@ -8,7 +8,15 @@ proposes in its place, and the model is left alone for a while.
 import time
 from dataclasses import replace
 
-from autoresearch_tui.agents.base import Agent, Context, Proposal, ProposalError, Reachable, Repairer, Think
+from autoresearch_tui.agents.base import (
+    Agent,
+    Context,
+    Proposal,
+    ProposalError,
+    Reachable,
+    Repairer,
+    Think,
+)
 from autoresearch_tui.record.events import Usage
 from autoresearch_tui.record.samples import ThoughtKind
 
