@@ -1,7 +1,6 @@
 """The frame around the panes: header, machine, sessions, what is kept and what is copied."""
 
 import json
-import os
 from pathlib import Path
 
 import pytest
@@ -300,7 +299,7 @@ async def test_y_copies_what_is_in_view_and_says_where(tmp_path: Path) -> None:
         copied = (home / "copied.txt").read_text()
         assert "cpu" in copied
         assert pilot.app.clipboard == copied
-    assert os.stat(home / "copied.txt").st_mode & 0o077 == 0
+    assert (home / "copied.txt").stat().st_mode & 0o077 == 0
 
 
 @pytest.mark.parametrize(
