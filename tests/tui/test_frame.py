@@ -242,11 +242,11 @@ class TestKept:
     async def test_view_filled_pane_and_theme_come_back(self, tmp_path: Path) -> None:
         made = make_night(tmp_path / "night", Ending.PAUSED, NUMBER)
         home = tmp_path / "home"
-        async with watching(made, folder=home, theme=None) as pilot:
+        async with watching(made, folder=home) as pilot:
             await pilot.press("v", "2", "z")
             pilot.app.theme = themes.SAFE.name
             await settle(pilot)
-        async with watching(made, folder=home, theme=None) as pilot:
+        async with watching(made, folder=home) as pilot:
             await settle(pilot)
             assert pilot.app.theme == themes.SAFE.name
             assert pilot.app.screen.query_one("#diff").size.width >= 79
