@@ -193,6 +193,15 @@ class RetentionSettings(_Section, frozen=True, kw_only=True):
     """How long outputs and step losses of what was not kept are kept."""
 
 
+class TuiSettings(_Section, frozen=True, kw_only=True):
+    """How the screen looks and is handled; it is read anew by every screen."""
+
+    theme: str | None = None
+    """A theme's name; by the terminal's colours, or what was chosen on the screen."""
+    keys: dict[str, str] = {}
+    """Keys by what they do, `pause = "space"`: the help names all."""
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything that a person can set."""
 
@@ -208,6 +217,21 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     notify: NotifySettings = NotifySettings()
     watchdog: WatchdogSettings = WatchdogSettings()
     retention: RetentionSettings = RetentionSettings()
+    tui: TuiSettings = TuiSettings()
+
+
+def load_tui(repository: Path, environ: Mapping[str, str]) -> TuiSettings:
+    """Return the settings of the screen alone: a night is watched whatever else the file says.
+
+    Raises:
+        SettingsError: the file can not be read, or a value of `[tui]` is wrong.
+    """
+    file = _file_layer(repository / FILE_NAME)
+    layer = {section: values for section, values in file.items() if section == "tui"}
+    _flatten_keys(layer)
+    _check(str(repository / FILE_NAME), layer)
+    merged: Layer = {"tui": layer.get("tui", {}) | _environment_layer(environ).get("tui", {})}
+    return msgspec.convert(merged, Settings).tui
 
 
 def load(
@@ -232,6 +256,7 @@ def load(
     ):
         _rename_aliases(layer)
         _part_contest(source, layer)
+        _flatten_keys(layer)
         _check(source, layer)
         for section, values in layer.items():
             if isinstance(values, list):
@@ -295,6 +320,25 @@ def _part_contest(source: str, layer: Layer) -> None:
         layer["agent"], *layer["rivals"] = cast("list[Any]", agents)
     elif isinstance(agents, dict) and "kind" in agents:
         layer.setdefault("rivals", cast("Any", []))
+
+
+def _flatten_keys(layer: Layer) -> None:
+    """Join what TOML takes apart: in `[tui.keys]`, `view.open = "o"` is a table in a table."""
+    tui = layer.get("tui")
+    if not isinstance(tui, dict):
+        return
+    section = cast("Layer", tui)
+    keys = section.get("keys")
+    if isinstance(keys, dict):
+        section["keys"] = dict(_flat("", cast("Layer", keys)))
+
+
+def _flat(prefix: str, table: Layer) -> Iterator[tuple[str, Any]]:
+    for name, value in table.items():
+        if isinstance(value, dict):
+            yield from _flat(f"{prefix}{name}.", cast("Layer", value))
+        else:
+            yield prefix + name, value
 
 
 def _file_layer(path: Path) -> Layer:
