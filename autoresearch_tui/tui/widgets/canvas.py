@@ -21,6 +21,7 @@ STYLES = (
     "muted",
     "faint",
     "strong",
+    "italic",
     "accent",
     "note",
     "second",
