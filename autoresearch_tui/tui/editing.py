@@ -64,10 +64,8 @@ class Editing(Commanding):
                     self._keep_if_changed(draft)
 
         choices = {"e": "edit it again", "d": "drop what was changed"}
-        title = f"#{number} can not run so"
-        self.push_screen(
-            ChoiceScreen(title, f"{trouble[0].upper()}{trouble[1:]}.", choices), decide
-        )
+        screen = ChoiceScreen(f"#{number} can not run so", _sentence(trouble), choices)
+        self.push_screen(screen, decide)
 
     def _keep_if_changed(self, draft: Draft) -> None:
         """Leave what a person wrote where it is, and say where."""
@@ -110,3 +108,7 @@ class Editing(Commanding):
             self.say(str(error), "bad")
             return False
         return True
+
+
+def _sentence(clause: str) -> str:
+    return f"{clause[0].upper()}{one_line(clause[1:])}."

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from pathlib import Path
 from types import FrameType
 
@@ -88,8 +88,8 @@ def run(path: Path, environ: Mapping[str, str]) -> None:
 
 
 @contextlib.contextmanager
-def _deaf_to_interrupts() -> Iterator[None]:
-    """Leave Ctrl-C and Ctrl-\\ to the editor, which shares the terminal with this process."""
+def _deaf_to_interrupts() -> Generator[None]:
+    """Leave the keys that interrupt to the editor, which shares the terminal with this process."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
