@@ -1,6 +1,7 @@
 """Markdown as rows, line by line: what agents write of it, and nothing else.
 
 Line ends stay where they are: an agent's lists of figures and its one-line thoughts are meant so.
+Underlines stay too: in what is said of a program, they belong to names.
 """
 
 import re
@@ -17,8 +18,8 @@ _QUOTE = re.compile(r"\s{0,3}>\s?(.*)")
 _RULE = re.compile(r"\s{0,3}([-*_])(?:\s*\1){2,}\s*$")
 _INLINE = re.compile(
     r"(?P<code>`+)(?P<in_code>[^`]+)(?P=code)"
-    r"|(?P<strong>\*\*|__)(?=\S)(?P<in_strong>.+?)(?<=\S)(?P=strong)"
-    r"|(?<![\w*])(?P<em>[*_])(?=[^\s*_])(?P<in_em>[^*_]+?)(?<=\S)(?P=em)(?!\w)"
+    r"|\*\*(?=\S)(?P<in_strong>.+?)(?<=\S)\*\*"
+    r"|(?<![\w*])\*(?=[^\s*])(?P<in_em>[^*]+?)(?<=\S)\*(?!\w)"
     r"|\[(?P<link>[^\]]+)\]\((?P<to>[^)\s]+)\)"
 )
 _PIECES = re.compile(r"\s+|\S+")
@@ -85,9 +86,9 @@ def _inline(text: str, base: str = "") -> list[Span]:
         at = found.end()
         if found["code"]:
             spans.append((found["in_code"], f"{base} note".strip()))
-        elif found["strong"]:
+        elif found["in_strong"]:
             spans += _inline(found["in_strong"], f"{base} strong".strip())
-        elif found["em"]:
+        elif found["in_em"]:
             spans += _inline(found["in_em"], f"{base} italic".strip())
         else:
             spans += [(found["link"], f"{base} note".strip()), (f" ({found['to']})", "muted")]
@@ -128,12 +129,12 @@ def folded(
             while cell_len(rest) > left:
                 head = _head(rest, left)
                 if head:
-                    lines[-1].append((head, style))
+                    _append(lines[-1], head, style)
                 rest = rest[len(head) :]
                 lines.append([])
                 left = room
             if rest:
-                lines[-1].append((rest, style))
+                _append(lines[-1], rest, style)
                 left -= cell_len(rest)
     if len(lines) > 1 and not lines[-1]:
         lines.pop()
@@ -143,6 +144,14 @@ def folded(
          *line)
         for at, line in enumerate(lines)
     ]  # fmt: skip
+
+
+def _append(line: list[Span], text: str, style: str) -> None:
+    """Add text to a row, to its last span where the style is the same."""
+    if line and line[-1][1] == style:
+        line[-1] = (line[-1][0] + text, style)
+    else:
+        line.append((text, style))
 
 
 def _head(text: str, cells: int) -> str:

@@ -315,6 +315,10 @@ class ReasoningPane(Pane):
             self._go_down(rows, height)
         self.redraw()
 
+    def action_scroll_pages(self, pages: int) -> None:
+        """Move the view by its own height, less a row."""
+        self.action_scroll_rows(pages * max(1, self.content_size.height - 1))
+
     def _go_up(self, rows: int) -> None:
         index, row = self._place()
         while rows > row:
