@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from autoresearch_tui.control.messages import Amend, Reply
-from autoresearch_tui.record.events import SessionStarted
+from autoresearch_tui.record.events import SessionStarted, UnknownFact
 from autoresearch_tui.record.journal import Journal, JournalReader
 from autoresearch_tui.tui import editor
 from autoresearch_tui.tui.editor import Draft, EditorError
@@ -125,7 +125,7 @@ def _move(journal: Path, repository: Path) -> None:
     journal.unlink()
     writer = Journal(journal)
     for fact in facts:
-        if isinstance(fact, SessionStarted):
-            fact = msgspec.structs.replace(fact, repository=str(repository))
-        writer.append(fact)  # pyright: ignore[reportArgumentType]
+        assert not isinstance(fact, UnknownFact)
+        of_it = isinstance(fact, SessionStarted)
+        writer.append(msgspec.structs.replace(fact, repository=str(repository)) if of_it else fact)
     writer.close()

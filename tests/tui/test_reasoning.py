@@ -210,7 +210,7 @@ class TestPane:
         self.talk(made, *lines)
         async with watching(made, (120, 40)) as pilot:
             await pilot.press("1")
-            seen: set[str] = set()
+            seen = set(re.findall(r"word \d+", shown(pilot, "#reasoning")))
             for _ in range(400):
                 await pilot.press("pageup")
                 seen |= set(re.findall(r"word \d+", shown(pilot, "#reasoning")))

@@ -190,14 +190,16 @@ async def test_every_verb_is_in_the_palette(tmp_path: Path) -> None:
 class TestApproval:
     """The prompt of mode `ask`."""
 
-    async def test_keys_are_deaf_at_first(self, tmp_path: Path) -> None:
+    async def test_keys_are_deaf_at_first_and_it_says_so(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(approval, "GRACE_S", 1e6)
         made = make_night(tmp_path, Ending.APPROVAL, NUMBER)
         async with ListeningLab(made) as lab, watching(made) as pilot:
-            with pytest.MonkeyPatch.context() as patch:
-                patch.setattr(approval, "GRACE_S", 1e9)
-                await pilot.press("a", "r", "escape")
-                await settle(pilot)
-                assert isinstance(pilot.app.screen, ApprovalScreen)
+            assert "keys count in half a second" in shown(pilot, "Summary")
+            await pilot.press("a", "r", "e", "b", "A", "escape")
+            await settle(pilot)
+            assert isinstance(pilot.app.screen, ApprovalScreen)
             assert lab.commands == []
 
     async def test_it_shows_the_diff_and_the_hypothesis(self, tmp_path: Path) -> None:

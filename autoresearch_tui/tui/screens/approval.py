@@ -28,8 +28,13 @@ class Summary(Canvas):
         """Sum up the experiment of this number."""
         super().__init__()
         self.number = number
-        self.is_deaf = True
+        self.deaf_until = time.monotonic() + GRACE_S
+        """Before this moment of the monotonic clock no answer counts."""
+
+    @property
+    def is_deaf(self) -> bool:
         """Whether answers do not count yet."""
+        return time.monotonic() < self.deaf_until
 
     def draw(self, size: Size) -> list[Line]:
         """Return the rows."""
@@ -136,7 +141,7 @@ class ApprovalScreen(ModalScreen[Answer]):
         Binding(
             "escape",
             "decide('later')",
-            "decide later",
+            "later",
             key_display="esc",
             tooltip="Look around first; a brings the question back.",
             id="approval.later",
@@ -158,7 +163,6 @@ class ApprovalScreen(ModalScreen[Answer]):
         super().__init__()
         self.number = number
         self.commit = commit
-        self._shown_at = 0.0
 
     def compose(self) -> ComposeResult:
         """Lay the question out."""
@@ -172,19 +176,15 @@ class ApprovalScreen(ModalScreen[Answer]):
     def on_mount(self) -> None:
         """Begin the time in which no answer counts, and count down where one is waited for."""
         self.query_one(DiffPane).show(self.number)
-        self._shown_at = time.monotonic()
         summary = self.query_one(Summary)
+        summary.deaf_until = time.monotonic() + GRACE_S
         each = summary.night.state.experiments[self.number]
-        self.set_timer(GRACE_S, self._hear)
+        if summary.is_deaf:
+            self.set_timer(GRACE_S, summary.redraw)
         if each.decide_at is not None:
             self.set_interval(1.0, summary.redraw)
 
-    def _hear(self) -> None:
-        summary = self.query_one(Summary)
-        summary.is_deaf = False
-        summary.redraw()
-
     def action_decide(self, answer: Answer) -> None:
         """Answer, unless the key may have been meant for what was there before."""
-        if time.monotonic() - self._shown_at >= GRACE_S:
+        if not self.query_one(Summary).is_deaf:
             self.dismiss(answer)

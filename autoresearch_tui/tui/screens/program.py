@@ -72,7 +72,7 @@ class ProgramScreen(PanedScreen):
         Binding("escape", "app.pop_screen", "back", key_display="esc", id="program.back"),
         Binding(
             "e",
-            "edit",
+            "open_editor",
             "edit",
             tooltip="Open it in your editor.",
             id="program.edit",
@@ -105,6 +105,6 @@ class ProgramScreen(PanedScreen):
         """Return in a sentence from when on the file counts as it is now."""
         return self.query_one(ProgramPane).effect()
 
-    def action_edit(self) -> None:
+    def action_open_editor(self) -> None:
         """Ask for the editor."""
         self.post_message(self.EditAsked(self, self.query_one(ProgramPane).path))

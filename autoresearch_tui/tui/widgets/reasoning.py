@@ -138,22 +138,31 @@ class ReasoningPane(Pane):
         blocks = thoughts.blocks
         since = blocks[0].at if blocks and not thoughts.is_at_start else float("-inf")
         until = float("inf") if thoughts.is_at_end or not blocks else blocks[-1].at
-        beside = [each for each in state.notices if since <= each.at <= until]
-        given = [each for each in state.steering if each.experiment is not None]
-        given = [each for each in given if since <= each.at <= until]
+        # The list of sentences only grows, so their places in it tell them apart.
+        sentences = list(enumerate(state.steering))
+        said: list[list[tuple[float, _Piece]]] = [
+            [(block.at, _Piece(("thought", block.start), block)) for block in blocks],
+            [
+                (each.at, _Piece((f"notice {each.text}", round(each.at * 1e6)), each))
+                for each in state.notices
+                if since <= each.at <= until
+            ],
+            [
+                (each.at, _Piece(("steering", at), each))
+                for at, each in sentences
+                if each.experiment is not None and since <= each.at <= until
+            ],
+        ]
         pieces: list[_Piece] = []
         experiment: int | None = None
-        for said in heapq.merge(blocks, beside, given, key=lambda each: each.at):
-            if isinstance(said, Block):
-                if said.experiment != experiment:
-                    experiment = said.experiment
-                    pieces.append(_Piece(("heading", said.start), _Heading(experiment)))
-                pieces.append(_Piece(("thought", said.start), said))
-            else:
-                pieces.append(_Piece((type(said).__name__, round(said.at * 1e6)), said))
+        for _, piece in heapq.merge(*said, key=lambda each: each[0]):
+            if isinstance(piece.said, Block) and piece.said.experiment != experiment:
+                experiment = piece.said.experiment
+                pieces.append(_Piece(("heading", piece.said.start), _Heading(experiment)))
+            pieces.append(piece)
         if thoughts.is_at_end:
-            waiting = (each for each in state.steering if each.experiment is None)
-            pieces += [_Piece(("Steering", round(each.at * 1e6)), each) for each in waiting]
+            waiting = (each for each in sentences if each[1].experiment is None)
+            pieces += [_Piece(("steering", at), each) for at, each in waiting]
         self._pieces = pieces
         if len(self._drawn) > 4 * len(pieces) + 100:
             self._drawn.clear()
