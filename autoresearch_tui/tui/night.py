@@ -15,7 +15,7 @@ from autoresearch_tui.record.journal import JournalReader
 from autoresearch_tui.record.lines import LineTail
 from autoresearch_tui.record.news import news
 from autoresearch_tui.record.samples import StepSample, TelemetrySample
-from autoresearch_tui.record.state import Experiment, Phase, SessionState
+from autoresearch_tui.record.state import IN_FLIGHT, Experiment, Phase, SessionState
 from autoresearch_tui.session import LabLife, Session, lab_life
 from autoresearch_tui.tui.text import clean
 from autoresearch_tui.tui.thoughts import ThoughtLog, open_regular
@@ -119,6 +119,12 @@ class Night:
     def awaiting(self) -> Experiment | None:
         """The experiment that a living lab holds back until a person decides."""
         return self.state.waiting if self.lively or self.word is Word.YOUR_TURN else None
+
+    @property
+    def in_flight(self) -> int | None:
+        """The experiment that has a process, if one has."""
+        current = self.state.current
+        return current.number if current is not None and current.phase in IN_FLIGHT else None
 
     @property
     def seconds_left(self) -> float | None:
