@@ -205,6 +205,14 @@ class DiffPane(Pane):
             heading.append(_marked(experiment.marks))
         return heading
 
+    def copied(self) -> tuple[str, str] | None:
+        """Return the whole diff."""
+        if self._shown is None or not self._rows:
+            return None
+        number, base = self._shown.experiment, self._shown.base
+        against = "" if base is None else f" against #{base}"
+        return f"the diff of #{number}{against}", self.night.change(number, base)
+
     def action_compare(self) -> None:
         """Compare with the next of parent, incumbent and baseline."""
         order = list(Against)
