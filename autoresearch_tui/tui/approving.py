@@ -54,13 +54,6 @@ class Approving(Editing):
             match answer:
                 case "approve":
                     self.tell(Approve(by=by, experiment=number, commit=commit))
-                case "reject":
-                    self.ask_why(experiment)
-                case "edit":
-                    self.edit_experiment(experiment)
-                    self._ask_again(number)
-                case "back":
-                    self.ask_what_instead(experiment)
                 case "all":
                     self.tell(SetApproval(by=by, mode="auto", experiment=number, commit=commit))
                 case _:
@@ -68,34 +61,38 @@ class Approving(Editing):
 
         self.push_screen(ApprovalScreen(number, commit), decide)
 
-    def _ask_again(self, number: int) -> None:
-        """Put the question up again, where an answer to it was begun and then left."""
-        waiting = self.night.awaiting
-        if waiting is not None and waiting.number == number:
-            self._asked_about = None
+    def on_approval_screen_begun(self, message: ApprovalScreen.Begun) -> None:
+        """Ask for what the answer lacks; the question stands below until it is given."""
+        match message.answer:
+            case "reject":
+                self.action_reject()
+            case "edit":
+                self.action_edit()
+            case "back":
+                self.action_send_back()
 
-    def ask_why(self, experiment: Experiment) -> None:
-        """Ask for a reason, and refuse an experiment with it."""
-        number = experiment.number
+    def _answer(self, command: Reject | SendBack) -> None:
+        """Give an answer that was begun on the question, and take that down."""
+        if isinstance(self.screen, ApprovalScreen):
+            self.pop_screen()
+        self.tell(command)
+
+    def ask_why(self, number: int) -> None:
+        """Ask for a reason, and refuse the experiment of this number with it."""
 
         def reject(reason: str | None) -> None:
-            if reason is None:
-                self._ask_again(number)
-            else:
-                self.tell(Reject(by=client.sender(), experiment=number, reason=reason))
+            if reason is not None:
+                self._answer(Reject(by=client.sender(), experiment=number, reason=reason))
 
         explanation = "Why? The agent reads it with its next proposal; it may stay empty."
         self.push_screen(AskScreen(f"Reject #{number}", explanation, may_be_empty=True), reject)
 
-    def ask_what_instead(self, experiment: Experiment) -> None:
-        """Ask for a sentence, and send an experiment back to its agent with it."""
-        number = experiment.number
+    def ask_what_instead(self, number: int) -> None:
+        """Ask for a sentence, and send the experiment of this number back with it."""
 
         def send_back(text: str | None) -> None:
             if text:
-                self.tell(SendBack(by=client.sender(), experiment=number, text=text))
-            else:
-                self._ask_again(number)
+                self._answer(SendBack(by=client.sender(), experiment=number, text=text))
 
         explanation = "What should be otherwise? The agent proposes again, and is told this."
         self.push_screen(AskScreen(f"Send #{number} back", explanation), send_back)
@@ -108,7 +105,7 @@ class Approving(Editing):
     def action_reject(self) -> None:
         """Ask why the waiting edit is refused."""
         if (waiting := self.night.awaiting) is not None:
-            self.ask_why(waiting)
+            self.ask_why(waiting.number)
 
     def action_edit(self) -> None:
         """Change the waiting edit in the person's editor."""
@@ -118,7 +115,7 @@ class Approving(Editing):
     def action_send_back(self) -> None:
         """Ask what the agent should propose instead of the waiting edit."""
         if (waiting := self.night.awaiting) is not None:
-            self.ask_what_instead(waiting)
+            self.ask_what_instead(waiting.number)
 
     def action_approve_all(self) -> None:
         """Have every edit run unasked from here on, or have them wait again."""

@@ -6,6 +6,7 @@ from typing import ClassVar, Literal
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.geometry import Size
+from textual.message import Message
 from textual.screen import ModalScreen
 
 from autoresearch_tui.record.metric import change_words
@@ -102,7 +103,9 @@ class Marks(Canvas):
         return rows
 
 
-Answer = Literal["approve", "reject", "edit", "back", "all", "later"]
+Answer = Literal["approve", "all", "later"]
+Longer = Literal["reject", "edit", "back"]
+"""Answers that take more than a key; the question stands until they are given."""
 
 
 class ApprovalScreen(ModalScreen[Answer]):
@@ -158,6 +161,14 @@ class ApprovalScreen(ModalScreen[Answer]):
     ]
     AUTO_FOCUS = "#diff"
 
+    class Begun(Message):
+        """An answer that takes more than a key was begun."""
+
+        def __init__(self, answer: Longer) -> None:
+            """Say which."""
+            super().__init__()
+            self.answer: Longer = answer
+
     def __init__(self, number: int, commit: str) -> None:
         """Ask about this version of the experiment of this number."""
         super().__init__()
@@ -184,7 +195,12 @@ class ApprovalScreen(ModalScreen[Answer]):
         if each.decide_at is not None:
             self.set_interval(1.0, summary.redraw)
 
-    def action_decide(self, answer: Answer) -> None:
+    def action_decide(self, answer: Answer | Longer) -> None:
         """Answer, unless the key may have been meant for what was there before."""
-        if not self.query_one(Summary).is_deaf:
-            self.dismiss(answer)
+        if self.query_one(Summary).is_deaf:
+            return
+        match answer:
+            case "approve" | "all" | "later":
+                self.dismiss(answer)
+            case "reject" | "edit" | "back":
+                self.post_message(self.Begun(answer))
