@@ -66,13 +66,14 @@ async def test_an_edit_is_changed_in_the_terminals_editor(
         "if [ $answer = mend ]; then sed -i 's/^if x$/DEPTH = 3/' \"$1\"; fi",
     )
     monkeypatch.setenv("EDITOR", str(path))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     monkeypatch.delenv("VISUAL", raising=False)
     async with ListeningLab(made) as lab:
         lab.reply = Reply(ok=True, changed=True, detail="#6 is changed")
         with Terminal(made, 80, 24) as terminal:
             await asyncio.to_thread(_decide, terminal, "e")
             terminal.child.send("nothing\n")
-            await asyncio.to_thread(terminal.wait_for, "May this edit run?", "half a second")
+            await asyncio.to_thread(terminal.wait_for, "May this edit run?", "nothing was changed")
             await asyncio.to_thread(_decide, terminal, "e")
             terminal.child.send("break\n")
             await asyncio.to_thread(terminal.wait_for, "#6 can not run so", "does not parse")
@@ -105,6 +106,7 @@ async def test_the_instructions_are_shown_and_edited(
     made = make_night(tmp_path / "night", Ending.PAUSED, NUMBER)
     _move(made.session.journal, tmp_path)
     (tmp_path / "program.md").write_text("# Goal\n\nMake it **small**.\n")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     monkeypatch.setenv("VISUAL", str(script(tmp_path, "echo 'No new packages.' >>\"$1\"")))
 
     def see() -> None:

@@ -201,28 +201,28 @@ class TestPane:
     async def test_it_reads_back_to_the_first_word_of_the_night(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(thoughts, "FIRST_BYTES", 3_000)
-        monkeypatch.setattr(thoughts, "CHUNK_BYTES", 3_000)
-        monkeypatch.setattr(thoughts, "WINDOW_CHARS", 6_000)
+        monkeypatch.setattr(thoughts, "FIRST_BYTES", 1_500)
+        monkeypatch.setattr(thoughts, "CHUNK_BYTES", 1_500)
+        monkeypatch.setattr(thoughts, "WINDOW_CHARS", 2_000)
         made = make_night(tmp_path, Ending.WAITING, NUMBER)
         made.session.reasoning.unlink()
-        lines = (thought(f"word {at}.\n" + "x " * 20, experiment=at) for at in range(300))
+        lines = (thought(f"word {at}.\n" + "x " * 20, experiment=at) for at in range(80))
         self.talk(made, *lines)
         async with watching(made, (120, 40)) as pilot:
             await pilot.press("1")
             seen = set(re.findall(r"word \d+", shown(pilot, "#reasoning")))
-            for _ in range(400):
+            for _ in range(120):
                 await pilot.press("pageup")
                 seen |= set(re.findall(r"word \d+", shown(pilot, "#reasoning")))
                 if "word 0." in shown(pilot, "#reasoning"):
                     break
-            assert len(seen) == 300
+            assert len(seen) == 80
             await pilot.press("end", "home")
             await settle(pilot)
             assert "word 0." in shown(pilot, "#reasoning")
             await pilot.press("end")
             await settle(pilot)
-            assert "word 299." in shown(pilot, "#reasoning")
+            assert "word 79." in shown(pilot, "#reasoning")
 
     async def test_a_sentence_waits_and_then_says_which_proposal_was_given_it(
         self, tmp_path: Path

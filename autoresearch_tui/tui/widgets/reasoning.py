@@ -316,7 +316,6 @@ class ReasoningPane(Pane):
         if rows < 0 and self.following:
             last = len(self._pieces) - 1
             self._left = (self._pieces[last].key, len(self.rows_of(last)))
-            self._keep(self._end(height))
             self._hold(True)
         if rows < 0:
             self._go_up(-rows)
