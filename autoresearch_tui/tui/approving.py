@@ -23,6 +23,8 @@ class Approving(Editing):
         shown = self.screen if isinstance(self.screen, ApprovalScreen) else None
         if shown is not None:
             if awaiting is not None and _version(awaiting) == (shown.number, shown.commit):
+                if shown.is_mounted:
+                    shown.show_night()
                 return
             self.pop_screen()
             if decided := self._decided(shown.number):

@@ -8,6 +8,7 @@ from textual.binding import Binding, BindingType
 from textual.geometry import Size
 from textual.message import Message
 from textual.screen import ModalScreen
+from textual.timer import Timer
 
 from autoresearch_tui.record.metric import change_words
 from autoresearch_tui.record.state import Experiment
@@ -174,6 +175,7 @@ class ApprovalScreen(ModalScreen[Answer]):
         super().__init__()
         self.number = number
         self.commit = commit
+        self._countdown: Timer | None = None
 
     def compose(self) -> ComposeResult:
         """Lay the question out."""
@@ -189,11 +191,17 @@ class ApprovalScreen(ModalScreen[Answer]):
         self.query_one(DiffPane).show(self.number)
         summary = self.query_one(Summary)
         summary.deaf_until = time.monotonic() + GRACE_S
-        each = summary.night.state.experiments[self.number]
         if summary.is_deaf:
             self.set_timer(GRACE_S, summary.redraw)
-        if each.decide_at is not None:
-            self.set_interval(1.0, summary.redraw)
+        self.show_night()
+
+    def show_night(self) -> None:
+        """Draw what changed; where a policy decides in the end, count down to it."""
+        summary = self.query_one(Summary)
+        each = summary.night.state.experiments[self.number]
+        if each.decide_at is not None and self._countdown is None:
+            self._countdown = self.set_interval(1.0, summary.redraw)
+        summary.redraw()
 
     def action_decide(self, answer: Answer | Longer) -> None:
         """Answer, unless the key may have been meant for what was there before."""
