@@ -15,6 +15,7 @@ def _environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Keep the user's keys and settings out, and sockets where their paths are short."""
     runtime = tempfile.mkdtemp(prefix="ar-")
     monkeypatch.setenv("XDG_RUNTIME_DIR", runtime)
+    monkeypatch.setenv("XDG_STATE_HOME", f"{runtime}/state")
     for name in ("ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL", "AUTORESEARCH_DATA"):
         monkeypatch.delenv(name, raising=False)
     yield
