@@ -246,6 +246,19 @@ class Rebased(Fact, frozen=True, kw_only=True, tag="rebased"):
     """As a proposal's."""
 
 
+class Amended(Fact, frozen=True, kw_only=True, tag="amended"):
+    """A person changed an edit that waited for approval; it waits anew, as another commit."""
+
+    experiment: int
+    commit: str
+    lines_added: int
+    lines_removed: int
+    by: str
+    marks: list[str] = []
+    touched: list[str] = []
+    tree_digest: str = ""
+
+
 class EditQueued(Fact, frozen=True, kw_only=True, tag="edit_queued"):
     """A person's own edit waits for its turn; its commit is stored."""
 
@@ -279,6 +292,13 @@ class Rejected(Fact, frozen=True, kw_only=True, tag="rejected"):
     experiment: int
     by: str
     reason: str
+
+
+class ApprovalChanged(Fact, frozen=True, kw_only=True, tag="approval_changed"):
+    """A person had edits run at once from here on, or wait; it holds until the lab ends."""
+
+    mode: ApprovalMode
+    by: str
 
 
 class RunStarted(Fact, frozen=True, kw_only=True, tag="run_started"):
@@ -499,10 +519,12 @@ KnownFact = (
     | ProposalFailed
     | ProposalCancelled
     | Rebased
+    | Amended
     | EditQueued
     | ApprovalRequested
     | Approved
     | Rejected
+    | ApprovalChanged
     | RunStarted
     | TrialOpened
     | ClockStarted
