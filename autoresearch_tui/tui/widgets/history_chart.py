@@ -1,0 +1,345 @@
+"""The night as a chart, drawn from its state: pure, and in parts that can be kept.
+
+What is `gathered` changes with a verdict, a `Chart` with the size and the view as well, and the
+lines with the cursor alone, so that moving it costs little in a night of any length.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+from itertools import islice, pairwise
+
+from autoresearch_tui.record.events import Direction, Status
+from autoresearch_tui.record.metric import change_words
+from autoresearch_tui.record.state import Experiment, SessionState
+from autoresearch_tui.stats.noise import guessed_noise, repeat_noise
+from autoresearch_tui.stats.spread import upper_fence
+from autoresearch_tui.tui.text import Line, one_line
+from autoresearch_tui.tui.widgets.plot import Grid, Scale, Zoom, labels
+from autoresearch_tui.tui.words import FAILED, STATUS_GLYPHS
+
+MAX_STRIDE_CELLS = 6
+LEAST_SPAN = {"number": 8.0, "time": 60.0}
+"""How far the chart zooms in: experiments, seconds."""
+CHANGES_FOR_NOISE = 200
+LEGEND_FROM_HEIGHT = 12
+
+
+class Axis(StrEnum):
+    """What the experiments are laid out by."""
+
+    NUMBER = "number"
+    TIME = "time"
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One experiment with a verdict."""
+
+    number: int
+    at: float
+    """Seconds since the session began."""
+    value: float
+    """Not a number where nothing was measured."""
+    status: Status
+
+
+@dataclass(frozen=True)
+class Band:
+    """How far from the incumbent a result means nothing."""
+
+    half: float
+    words: str
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """What of a state is charted."""
+
+    points: list[Point]
+    pending: dict[int, float]
+    """Experiments without a verdict, and when they were proposed."""
+    direction: Direction
+    incumbent: int | None
+    level: float | None
+    """The incumbent's metric."""
+    band: Band | None
+
+    @cached_property
+    def moments(self) -> dict[int, float]:
+        """Seconds since the session began, by experiment."""
+        return {each.number: each.at for each in self.points} | self.pending
+
+    @cached_property
+    def values(self) -> dict[int, float]:
+        """What was measured, by experiment."""
+        return {each.number: each.value for each in self.points if math.isfinite(each.value)}
+
+    def extent(self, axis: Axis) -> tuple[float, float]:
+        """Return the range of the axis."""
+        ends = self.moments if axis is Axis.NUMBER else self.moments.values()
+        return (min(ends), max(ends)) if self.moments else (0.0, 0.0)
+
+    def place(self, number: int, axis: Axis) -> float | None:
+        """Return where on the axis an experiment is."""
+        at = self.moments.get(number)
+        return at if at is None or axis is Axis.TIME else float(number)
+
+
+def gathered(state: SessionState) -> Gathered:
+    """Return what is charted of a state."""
+    began = state.started_at or 0.0
+    points: list[Point] = []
+    pending: dict[int, float] = {}
+    for each in state.experiments.values():
+        if each.status is None:
+            pending[each.number] = each.proposed_at - began
+            continue
+        at = (each.proposed_at if each.judged_at is None else each.judged_at) - began
+        value = math.nan if each.val_bpb is None else each.val_bpb
+        points.append(Point(each.number, at, value, each.status))
+    best = state.best
+    level = None if best is None else best.val_bpb
+    band = None if level is None else noise_band(state)
+    return Gathered(points, pending, state.direction, state.incumbent, level, band)
+
+
+def noise_band(state: SessionState) -> Band | None:
+    """Return how far apart two runs of one file come out, by repeats, else by a guess."""
+    experiments = state.experiments
+    repeats = repeat_noise([_measured(each) for each in experiments.values() if each.runs[1:]])
+    if repeats is not None and repeats[0] > 0:
+        half, freedom = repeats
+        return Band(half, f"noise {_plus_minus(half, state)} by {freedom + 1} runs of one file")
+    latest = (each.change for each in reversed(experiments.values()))
+    changes = list(islice((each for each in latest if each is not None), CHANGES_FOR_NOISE))
+    if (half := guessed_noise(changes)) is None:
+        return None
+    words = f"noise, guessed of {len(changes)} changes: {_plus_minus(half, state)}"
+    return Band(half, words)
+
+
+def _measured(each: Experiment) -> list[float]:
+    return [run.val_bpb for run in each.runs if run.val_bpb is not None]
+
+
+def _plus_minus(half: float, state: SessionState) -> str:
+    return "±" + change_words(half, state.metric).lstrip("+")
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A drawn chart, but for its cursor."""
+
+    data: Gathered
+    axis: Axis
+    grid: Grid
+    foot: Grid
+    """The axis along the bottom, one row high."""
+    names: dict[int, str]
+    gutter: int
+    along: Scale
+    up: Scale
+    visible: int
+    """How many experiments are in view."""
+    clipped: int
+    """How many of them lie beyond the edge."""
+
+    def step(self) -> int:
+        """Return by how many experiments a cursor moves that moves by a cell."""
+        return max(1, round(self.visible / max(1, self.along.cells)))
+
+    def lines(self, cursor: int | None) -> list[Line]:
+        """Return the chart's rows, with the cursor at an experiment."""
+        grid, foot = self.grid, self.foot
+        place = None if cursor is None else self.data.place(cursor, self.axis)
+        if cursor is not None and place is not None and place in self.along:
+            grid, foot = grid.copy(), foot.copy()
+            x = self.along.cell(place)
+            foot.put(x, 0, "▴", "strong accent")
+            if (value := self.data.values.get(cursor)) is not None:
+                grid.restyle(x, _row(value, self.up), "cursor strong")
+        rows: list[Line] = []
+        for y in range(grid.height):
+            label = self.names.get(y, "").rjust(self.gutter)
+            edge = "┤" if y in self.names else "│"
+            rows.append(((label, "muted"), (edge, "faint"), *grid.row(y)))
+        name = _range_words(self.along, self.axis).rjust(self.gutter)
+        return [*rows, ((name, "muted"), ("└", "faint"), *foot.row(0))]
+
+
+def chart(data: Gathered, axis: Axis, zoom: Zoom, width: int, height: int) -> Chart | None:
+    """Return the chart for a space of cells; none where nothing in view has a number."""
+    low, high = zoom.window(*data.extent(axis))
+    if axis is Axis.NUMBER:
+        low, high = math.ceil(low), math.floor(high)
+    place = _place_of(axis)
+    seen = [each for each in data.points if low <= place(each) <= high]
+    finite = [each.value for each in seen if math.isfinite(each.value)]
+    if not finite or height < 2:
+        return None
+    steps = _levels(data, axis, low, high)
+    scale_low, scale_high = _fenced([*finite, *(value for _, value in steps)], data.direction)
+    rows = height - 1
+    names = labels(scale_low, scale_high, rows)
+    ends = _range_words(Scale(low, high, 1), axis)
+    gutter = max(len(ends), *(len(name) + 1 for name in names.values()))
+    grid = Grid(max(1, width - gutter - 1), rows)
+    foot = Grid(grid.width, 1)
+    foot.fill_row(0, "─", "faint")
+    along = Scale(low, high, _cells(axis, low, high, grid.width))
+    up = Scale(scale_low, scale_high, rows)
+    _shade(grid, data, up)
+    dense = len(seen) > along.cells
+    others = [each for each in seen if each.status is not Status.KEEP]
+    kept = [each for each in seen if each.status is Status.KEEP]
+    # Where many share a cell, the line matters more than what was not kept.
+    if not dense:
+        _steps(grid, steps, along, up)
+    clipped = sum(_put(grid, foot, each, along, up, place(each)) for each in others)
+    if dense:
+        _steps(grid, steps, along, up)
+    clipped += sum(_put(grid, foot, each, along, up, place(each)) for each in kept)
+    _put_best(grid, data, along, up, seen, place)
+    return Chart(data, axis, grid, foot, names, gutter, along, up, len(seen), clipped)
+
+
+def legend(data: Gathered, clipped: int) -> Line:
+    """Return what the shapes that occur mean."""
+    line: list[tuple[str, str]] = [("─", "good"), (" best so far", "muted")]
+    found = {each.status for each in data.points}
+    for status in (Status.KEEP, Status.DISCARD, Status.PRUNED, Status.CRASH, Status.INVALID):
+        if status in found:
+            glyph, style = STATUS_GLYPHS[status]
+            line += [(f"  {glyph}", style), (f" {status}", "muted")]
+    if data.band is not None:
+        line += [("  ░", "faint"), (f" {data.band.words}", "muted")]
+    if clipped:
+        arrow = "↑" if data.direction is Direction.LOWER else "↓"
+        line += [(f"  {arrow}", "warn"), (f" {clipped} far worse", "muted")]
+    return tuple(line)
+
+
+def subject(each: Experiment | None, metric: str) -> tuple[Line, Line]:
+    """Return what the cursor is on: its name, and its result."""
+    if each is None:
+        return (), ()
+    name: Line = ((f"#{each.number} ", "strong accent"), (one_line(each.title), ""))
+    if each.status is None:
+        return name, (("no verdict yet", "muted"),)
+    glyph, style = STATUS_GLYPHS[each.status]
+    value = f"{each.val_bpb:.6f} " if each.val_bpb is not None else ""
+    change = f"{change_words(each.change, metric)} " if each.change is not None else ""
+    return name, ((f"{value}{change}", "strong"), (f"{glyph} {each.status}", style))
+
+
+def _along(point: Point, axis: Axis) -> float:
+    return point.number if axis is Axis.NUMBER else point.at
+
+
+def _place_of(axis: Axis) -> Callable[[Point], float]:
+    if axis is Axis.NUMBER:
+        return lambda point: point.number
+    return lambda point: point.at
+
+
+def _cells(axis: Axis, low: float, high: float, width: int) -> int:
+    """Return how many cells a range takes: few experiments are not spread over a wide screen."""
+    if axis is Axis.TIME:
+        return width
+    count = round(high - low)
+    stride = min(MAX_STRIDE_CELLS, max(1, (width - 1) // max(1, count)))
+    return min(width, count * stride + 1) if count else 1
+
+
+def _range_words(along: Scale, axis: Axis) -> str:
+    if axis is Axis.NUMBER:
+        return f"#{along.low:.0f}-{along.high:.0f}"
+    return f"{_hours(along.low)}-{_hours(along.high)}"
+
+
+def _hours(seconds: float) -> str:
+    minutes = round(seconds / 60)
+    return f"{minutes // 60}:{minutes % 60:02}h"
+
+
+def _fenced(values: list[float], direction: Direction) -> tuple[float, float]:
+    """Return the range to show: what lies far on the worse side must not flatten the rest."""
+    if direction is Direction.LOWER:
+        return min(values), upper_fence(values)
+    return -upper_fence([-value for value in values]), max(values)
+
+
+def _levels(data: Gathered, axis: Axis, low: float, high: float) -> list[tuple[float, float]]:
+    """Return where the best so far was which, from the left edge of the view on."""
+    place = _place_of(axis)
+    kept = (p for p in data.points if p.status is Status.KEEP and math.isfinite(p.value))
+    steps = [(place(point), point.value) for point in kept if place(point) <= high]
+    first = next((i for i, (x, _) in enumerate(steps) if x > low), len(steps))
+    if first:
+        steps = [(low if steps[first - 1][0] < low else steps[first - 1][0], steps[first - 1][1]),
+                 *steps[first:]]  # fmt: skip
+    if steps and data.level is not None and high >= data.extent(axis)[1]:
+        # After an undo an earlier keep is the best again.
+        steps.append((high, data.level))
+    return steps
+
+
+def _row(value: float, up: Scale) -> int:
+    return up.cells - 1 - up.cell(value)
+
+
+def _shade(grid: Grid, data: Gathered, up: Scale) -> None:
+    if data.band is None or data.level is None:
+        return
+    low, high = data.level - data.band.half, data.level + data.band.half
+    if high < up.low or low > up.high:
+        return
+    for y in range(_row(high, up), _row(low, up) + 1):
+        grid.fill_row(y, "░", "faint")
+
+
+def _steps(grid: Grid, steps: list[tuple[float, float]], along: Scale, up: Scale) -> None:
+    if not steps:
+        return
+    for (start, value), (end, then) in pairwise([*steps, (along.high, steps[-1][1])]):
+        x, until = along.cell(start), along.cell(end)
+        y, next_y = _row(value, up), _row(then, up)
+        for cell in range(x, until + 1):
+            grid.put(cell, y, "─", "good")
+        if next_y != y and until > x:
+            grid.put(until, y, "╮" if next_y > y else "╯", "good")
+            for row in range(min(y, next_y) + 1, max(y, next_y)):
+                grid.put(until, row, "│", "good")
+            grid.put(until, next_y, "╰" if next_y > y else "╭", "good")
+
+
+def _put(grid: Grid, foot: Grid, each: Point, along: Scale, up: Scale, place: float) -> bool:
+    """Put one experiment in its cell, and return whether it lies beyond the edge."""
+    glyph, style = STATUS_GLYPHS[each.status]
+    x = along.cell(place)
+    if not math.isfinite(each.value):
+        if each.status in FAILED or each.status is Status.PRUNED:
+            foot.put(x, 0, glyph, style)
+        return False
+    if each.value in up:
+        grid.put(x, _row(each.value, up), glyph, style)
+        return False
+    above = each.value > up.high
+    grid.put(x, 0 if above else grid.height - 1, "↑" if above else "↓", style)
+    return True
+
+
+def _put_best(
+    grid: Grid,
+    data: Gathered,
+    along: Scale,
+    up: Scale,
+    seen: list[Point],
+    place: Callable[[Point], float],
+) -> None:
+    best = next((each for each in reversed(seen) if each.number == data.incumbent), None)
+    if best is not None and math.isfinite(best.value):
+        grid.put(along.cell(place(best)), _row(best.value, up), "★", "strong good")
