@@ -38,20 +38,62 @@ class HistoryPane(Pane):
         "The metric of every experiment (of val_bpb, lower is better): ● kept, ○ not kept, "
         f"◇ ended early, {CROSS} failed and ▽ invalid (on the axis where there is no number), "
         "★ the one to beat, ↑ or ↓ far worse than the rest and beyond the edge. The line is the "
-        "best so far. ░ is the noise around the incumbent: how far apart two runs of one file come "
-        "out (one standard deviation), measured where a file ran more than once, else guessed "
+        "best so far. Dots fill the noise around the incumbent: how far apart two runs of one file "
+        "come out (one standard deviation), measured where a file ran more than once, else guessed "
         "from the smallest changes of the night; results inside may be luck. ▴ is the experiment "
         "that the table and the other panes show: left and right move it, page keys go from keep "
         "to keep, home and end to the first and the newest. + and - zoom, comma and full stop "
         "move the view, f shows all, t changes between numbers and time."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left", "step(-1)", "earlier", show=False, id="history.earlier"),
-        Binding("right", "step(1)", "later", show=False, id="history.later"),
-        Binding("pageup", "step_keep(-1)", "keep before", show=False, id="history.keep_before"),
-        Binding("pagedown", "step_keep(1)", "next keep", show=False, id="history.keep_after"),
-        Binding("home", "first", "first", show=False, id="history.first"),
-        Binding("end", "newest", "newest", show=False, id="history.newest"),
+        Binding(
+            "left",
+            "step(-1)",
+            "earlier",
+            show=False,
+            tooltip="Go to an earlier experiment.",
+            id="history.earlier",
+        ),
+        Binding(
+            "right",
+            "step(1)",
+            "later",
+            show=False,
+            tooltip="Go to a later experiment.",
+            id="history.later",
+        ),
+        Binding(
+            "pageup",
+            "step_keep(-1)",
+            "keep before",
+            show=False,
+            tooltip="Go to the keep before.",
+            id="history.keep_before",
+        ),
+        Binding(
+            "pagedown",
+            "step_keep(1)",
+            "next keep",
+            show=False,
+            tooltip="Go to the next keep.",
+            id="history.keep_after",
+        ),
+        Binding(
+            "home",
+            "first",
+            "first",
+            show=False,
+            tooltip="Go to the first experiment.",
+            id="history.first",
+        ),
+        Binding(
+            "end",
+            "newest",
+            "newest",
+            show=False,
+            tooltip="Go to the newest experiment, and stay with it.",
+            id="history.newest",
+        ),
         Binding(
             "plus,equals_sign,up",
             "zoom_by(-1)",
@@ -68,15 +110,46 @@ class HistoryPane(Pane):
             tooltip="Show more of the night.",
             id="history.zoom_out",
         ),
-        Binding("comma", "pan(-1)", "move left", show=False, tooltip="Move the view to earlier "
-                "experiments.", id="history.pan_left"),
-        Binding("full_stop", "pan(1)", "move right", show=False, tooltip="Move the view to later "
-                "experiments.", id="history.pan_right"),
-        Binding("f", "all", "show all", show=False, tooltip="Show the whole night again.",
-                id="history.all"),
-        Binding("t", "change_axis", "by time", tooltip="Lay the experiments out by number or by "
-                "time.", id="history.axis"),
-    ]  # fmt: skip
+        Binding(
+            "comma",
+            "pan(-1)",
+            "move left",
+            show=False,
+            tooltip="Move the view to earlier experiments.",
+            id="history.pan_left",
+        ),
+        Binding(
+            "full_stop",
+            "pan(1)",
+            "move right",
+            show=False,
+            tooltip="Move the view to later experiments.",
+            id="history.pan_right",
+        ),
+        Binding(
+            "f",
+            "all",
+            "show all",
+            show=False,
+            tooltip="Show the whole night again.",
+            id="history.all",
+        ),
+        Binding(
+            "y",
+            "screen.copy_chosen",
+            "copy",
+            show=False,
+            tooltip="Copy the commit or the diff of the experiment.",
+            id="history.copy",
+        ),
+        Binding(
+            "t",
+            "change_axis",
+            "by time",
+            tooltip="Lay the experiments out by number or by time.",
+            id="history.axis",
+        ),
+    ]
 
     class Picked(Message):
         """The cursor was moved to an experiment."""

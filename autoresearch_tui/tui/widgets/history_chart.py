@@ -25,6 +25,8 @@ LEAST_SPAN = {"number": 8.0, "time": 60.0}
 """How far the chart zooms in: experiments, seconds."""
 CHANGES_FOR_NOISE = 200
 LEGEND_FROM_HEIGHT = 12
+SHADE = "·"
+"""What fills the band of noise, in every other cell."""
 
 
 class Axis(StrEnum):
@@ -215,7 +217,7 @@ def legend(data: Gathered, clipped: int) -> Line:
             glyph, style = STATUS_GLYPHS[status]
             line += [(f"  {glyph}", style), (f" {status}", "muted")]
     if data.band is not None:
-        line += [("  ░", "faint"), (f" {data.band.words}", "muted")]
+        line += [(f"  {SHADE}{SHADE}", "faint"), (f" {data.band.words}", "muted")]
     if clipped:
         arrow = "↑" if data.direction is Direction.LOWER else "↓"
         line += [(f"  {arrow}", "warn"), (f" {clipped} far worse", "muted")]
@@ -235,10 +237,6 @@ def subject(each: Experiment | None, metric: str) -> tuple[Line, Line]:
     return name, ((f"{value}{change}", "strong"), (f"{glyph} {each.status}", style))
 
 
-def _along(point: Point, axis: Axis) -> float:
-    return point.number if axis is Axis.NUMBER else point.at
-
-
 def _place_of(axis: Axis) -> Callable[[Point], float]:
     if axis is Axis.NUMBER:
         return lambda point: point.number
@@ -249,9 +247,7 @@ def _cells(axis: Axis, low: float, high: float, width: int) -> int:
     """Return how many cells a range takes: few experiments are not spread over a wide screen."""
     if axis is Axis.TIME:
         return width
-    count = round(high - low)
-    stride = min(MAX_STRIDE_CELLS, max(1, (width - 1) // max(1, count)))
-    return min(width, count * stride + 1) if count else 1
+    return min(width, round(high - low) * MAX_STRIDE_CELLS + 1)
 
 
 def _range_words(along: Scale, axis: Axis) -> str:
@@ -279,8 +275,9 @@ def _levels(data: Gathered, axis: Axis, low: float, high: float) -> list[tuple[f
     steps = [(place(point), point.value) for point in kept if place(point) <= high]
     first = next((i for i, (x, _) in enumerate(steps) if x > low), len(steps))
     if first:
-        steps = [(low if steps[first - 1][0] < low else steps[first - 1][0], steps[first - 1][1]),
-                 *steps[first:]]  # fmt: skip
+        # The keep before the view is the best at its left edge.
+        x, value = steps[first - 1]
+        steps = [(max(x, low), value), *steps[first:]]
     if steps and data.level is not None and high >= data.extent(axis)[1]:
         # After an undo an earlier keep is the best again.
         steps.append((high, data.level))
@@ -298,7 +295,8 @@ def _shade(grid: Grid, data: Gathered, up: Scale) -> None:
     if high < up.low or low > up.high:
         return
     for y in range(_row(high, up), _row(low, up) + 1):
-        grid.fill_row(y, "░", "faint")
+        for x in range(y % 2, grid.width, 2):
+            grid.put(x, y, SHADE, "faint")
 
 
 def _steps(grid: Grid, steps: list[tuple[float, float]], along: Scale, up: Scale) -> None:
