@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
+import pygit2
 
 from autoresearch_tui.record import fold
 from autoresearch_tui.record.events import LabStarted
@@ -31,8 +32,7 @@ CURVE_POINTS = 4000
 SMOOTHING_SHARE = 0.02
 """The half-life of a curve's average, as a share of its points."""
 LIFE_POLL_INTERVAL_S = 2.0
-DIFF_LIMIT_BYTES = 256 * 1024
-TRAIN_LIMIT_BYTES = 1024 * 1024
+FILE_LIMIT_BYTES = 4 * 1024 * 1024
 OUTPUT_TAIL_BYTES = 16 * 1024
 
 _steps = msgspec.json.Decoder(StepSample)
@@ -172,7 +172,24 @@ class Night:
 
     def diff(self, experiment: int) -> str:
         """Return an experiment's change against its parent, made safe to show; may be empty."""
-        return clean(_read(self.session.diff(experiment), DIFF_LIMIT_BYTES))
+        return clean(_read(self.session.diff(experiment), FILE_LIMIT_BYTES))
+
+    def source(self, experiment: int) -> str:
+        """Return the file that an experiment ran, made safe to show; empty where it is gone."""
+        return clean(_read(self.session.train_file(experiment), FILE_LIMIT_BYTES))
+
+    def change(self, experiment: int, base: int | None) -> str:
+        """Return what differs between an experiment's file and that of another one.
+
+        Against its parent it is what was stored with it. Empty where a file is gone.
+        """
+        known = self.state.experiments.get(experiment)
+        if base is None or known is None or base == known.parent:
+            return self.diff(experiment)
+        old, new = self.source(base), self.source(experiment)
+        if not (old and new):
+            return ""
+        return pygit2.Patch.create_from(old.encode(), new.encode()).text or ""
 
     def output_tail(self, experiment: int) -> str:
         """Return the last lines that an experiment's run printed, made safe to show."""
@@ -181,7 +198,7 @@ class Night:
 
     def train_file(self, experiment: int) -> str:
         """Return an experiment's edited file as it ran; empty where it is no longer there."""
-        return _read(self.session.train_file(experiment), TRAIN_LIMIT_BYTES)
+        return _read(self.session.train_file(experiment), FILE_LIMIT_BYTES)
 
     def lab_of(self, experiment: Experiment) -> LabStarted | None:
         """Return the lab that ran an experiment last: on which machine, with what data."""
