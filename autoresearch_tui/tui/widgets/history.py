@@ -8,7 +8,7 @@ from textual.message import Message
 
 from autoresearch_tui.record.events import Status
 from autoresearch_tui.tui.ascii import CROSS
-from autoresearch_tui.tui.text import Line, both_ends, fit, one_line
+from autoresearch_tui.tui.text import Line, both_ends, one_line
 from autoresearch_tui.tui.widgets.canvas import Pane
 from autoresearch_tui.tui.widgets.history_chart import (
     LEAST_SPAN,
@@ -166,7 +166,10 @@ class HistoryPane(Pane):
         self.axis = Axis.NUMBER
         self.zoom = Zoom()
         self._gathered: tuple[tuple[object, ...], Gathered] | None = None
-        self._chart: tuple[tuple[object, ...], Chart | None] | None = None
+        self._charted: tuple[Gathered, Axis, Zoom] | None = None
+        self._charts: dict[tuple[int, int], Chart | None] = {}
+        """The charts of the present data and view, by their size."""
+        self._shown: Chart | None = None
 
     @property
     def data(self) -> Gathered:
@@ -182,8 +185,14 @@ class HistoryPane(Pane):
         """Return the chart for the size of the pane."""
         height = self.content_size.height
         state = self.night.state
-        with_subject, with_legend = height >= SUBJECT_FROM_HEIGHT, height >= LEGEND_FROM_HEIGHT
-        drawn = self._drawn(width, height - with_subject - with_legend)
+        with_subject = height >= SUBJECT_FROM_HEIGHT
+        drawn = self._drawn(width, height - with_subject)
+        if drawn is not None and height >= LEGEND_FROM_HEIGHT:
+            explained = legend(drawn.data, drawn.clipped, width)
+            drawn = self._drawn(width, height - with_subject - len(explained))
+        else:
+            explained = []
+        self._shown = drawn
         if drawn is None:
             metric = one_line(state.metric)
             nothing = f"No experiment has a {metric} yet."
@@ -194,16 +203,18 @@ class HistoryPane(Pane):
         if with_subject:
             chosen = state.experiments.get(-1 if self.selected is None else self.selected)
             rows.insert(0, both_ends(*subject(chosen, state.metric), width))
-        if with_legend:
-            rows.append(fit(legend(drawn.data, drawn.clipped), width))
-        return rows
+        return rows + explained
 
     def _drawn(self, width: int, height: int) -> Chart | None:
         data = self.data
-        key = (id(data), width, height, self.axis, self.zoom)
-        if self._chart is None or self._chart[0] != key:
-            self._chart = (key, chart(data, self.axis, self.zoom, width, height))
-        return self._chart[1]
+        key = (data, self.axis, self.zoom)
+        if self._charted != key:
+            self._charted = key
+            self._charts.clear()
+        size = (width, height)
+        if size not in self._charts:
+            self._charts[size] = chart(data, self.axis, self.zoom, width, height)
+        return self._charts[size]
 
     def _pick(self, number: int) -> None:
         if (place := self.data.place(number, self.axis)) is not None:
@@ -221,7 +232,7 @@ class HistoryPane(Pane):
         if not numbers:
             return
         at = numbers.index(self.selected) if self.selected in numbers else len(numbers) - 1
-        step = by if self._chart is None or self._chart[1] is None else by * self._chart[1].step()
+        step = by if self._shown is None else by * self._shown.step()
         self._pick(numbers[max(0, min(len(numbers) - 1, at + step))])
 
     def action_step_keep(self, by: int) -> None:
@@ -276,7 +287,7 @@ class HistoryPane(Pane):
 
     def on_click(self, event: events.Click) -> None:
         """Choose the experiment nearest to the column that was clicked."""
-        drawn = self._chart[1] if self._chart else None
+        drawn = self._shown
         if drawn is None:
             return
         x = event.get_content_offset_capture(self).x - drawn.gutter - 1

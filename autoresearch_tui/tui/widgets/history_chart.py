@@ -16,7 +16,7 @@ from autoresearch_tui.record.metric import change_words
 from autoresearch_tui.record.state import Experiment, SessionState
 from autoresearch_tui.stats.noise import guessed_noise, repeat_noise
 from autoresearch_tui.stats.spread import upper_fence
-from autoresearch_tui.tui.text import Line, one_line
+from autoresearch_tui.tui.text import Line, one_line, width_of
 from autoresearch_tui.tui.widgets.plot import Grid, Scale, Zoom, labels
 from autoresearch_tui.tui.words import FAILED, STATUS_GLYPHS
 
@@ -56,7 +56,7 @@ class Band:
     words: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Gathered:
     """What of a state is charted."""
 
@@ -208,20 +208,27 @@ def chart(data: Gathered, axis: Axis, zoom: Zoom, width: int, height: int) -> Ch
     return Chart(data, axis, grid, foot, names, gutter, along, up, len(seen), clipped)
 
 
-def legend(data: Gathered, clipped: int) -> Line:
-    """Return what the shapes that occur mean."""
-    line: list[tuple[str, str]] = [("─", "good"), (" best so far", "muted")]
+def legend(data: Gathered, clipped: int, width: int) -> list[Line]:
+    """Return what the shapes that occur mean, in rows of `width` cells."""
+    parts: list[Line] = [(("─", "good"), (" best so far", "muted"))]
+    if data.band is not None:
+        parts.append(((SHADE * 2, "faint"), (f" {data.band.words}", "muted")))
     found = {each.status for each in data.points}
     for status in (Status.KEEP, Status.DISCARD, Status.PRUNED, Status.CRASH, Status.INVALID):
         if status in found:
             glyph, style = STATUS_GLYPHS[status]
-            line += [(f"  {glyph}", style), (f" {status}", "muted")]
-    if data.band is not None:
-        line += [(f"  {SHADE}{SHADE}", "faint"), (f" {data.band.words}", "muted")]
+            parts.append(((glyph, style), (f" {status}", "muted")))
     if clipped:
         arrow = "↑" if data.direction is Direction.LOWER else "↓"
-        line += [(f"  {arrow}", "warn"), (f" {clipped} far worse", "muted")]
-    return tuple(line)
+        parts.append(((arrow, "warn"), (f" {clipped} far worse", "muted")))
+    rows: list[Line] = [()]
+    for part in parts:
+        joined: Line = (*rows[-1], ("  ", ""), *part) if rows[-1] else part
+        if width_of(joined) <= width or not rows[-1]:
+            rows[-1] = joined
+        else:
+            rows.append(part)
+    return rows
 
 
 def subject(each: Experiment | None, metric: str) -> tuple[Line, Line]:
@@ -253,12 +260,12 @@ def _cells(axis: Axis, low: float, high: float, width: int) -> int:
 def _range_words(along: Scale, axis: Axis) -> str:
     if axis is Axis.NUMBER:
         return f"#{along.low:.0f}-{along.high:.0f}"
-    return f"{_hours(along.low)}-{_hours(along.high)}"
+    return f"{_hours(along.low)}-{_hours(along.high)}h"
 
 
 def _hours(seconds: float) -> str:
     minutes = round(seconds / 60)
-    return f"{minutes // 60}:{minutes % 60:02}h"
+    return f"{minutes // 60}:{minutes % 60:02}"
 
 
 def _fenced(values: list[float], direction: Direction) -> tuple[float, float]:

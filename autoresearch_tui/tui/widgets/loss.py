@@ -12,8 +12,8 @@ from autoresearch_tui.tui.widgets.canvas import Pane
 from autoresearch_tui.tui.widgets.plot import DOTS_HIGH, DOTS_WIDE, Grid, labels
 
 UNIT_FROM_WIDTH = 45
-WARM_UP_SHARE = 0.1
-"""The part of the budget whose high losses do not set the scale."""
+WARM_UP_SHARE = 0.3
+"""The part of the run up to now whose high losses do not set the scale."""
 LEAD_SHARE = 0.1
 """The part of the budget, up to now, over which two curves are compared."""
 VERDICT_FROM_HEIGHT = 5
@@ -39,10 +39,13 @@ def traces(run: tuple[str, Curve], other: tuple[str, Curve] | None) -> list[Trac
 
 
 def curve_rows(drawn: Sequence[Trace], end: float, width: int, height: int) -> list[Line]:
-    """Return traces as a chart of `height` rows, from 0 to `end` seconds or as far as they go."""
+    """Return traces as a chart of `height` rows, from 0 to `end` seconds or as far as they go.
+
+    Each has a point; the last one is on top, and its late losses set the scale.
+    """
     end = max([end, *(trace.points[-1][0] for trace in drawn if trace.points)])
-    everything = [point for trace in drawn for point in trace.points]
-    losses = [y for x, y in everything if x >= WARM_UP_SHARE * end] or [y for _, y in everything]
+    settled_at = WARM_UP_SHARE * drawn[-1].points[-1][0]
+    losses = [y for trace in drawn for x, y in trace.points if x >= settled_at]
     low, high = min(losses), upper_fence(losses)
     rows = max(1, height - 1)
     names = labels(low, high, rows)
@@ -68,13 +71,11 @@ def lead_words(lead: Lead | None, other: str, *, ended: bool) -> Line:
     """Return in a line how a run stands against another at this second."""
     if lead is None:
         return ((f"Nothing of {other} to compare with at this second.", "muted"),)
-    at = f"at {lead.at:.0f} s"
+    at = "at the end" if ended else f"at {lead.at:.0f} s"
     if not lead.clear:
-        what = "ended level with" if ended else "level with"
-        return (("= ", "note strong"), (f"{what} {other} {at}", "note"), _unsure(lead))
+        return (("= ", "note strong"), (f"level with {other} {at}", "note"), _unsure(lead))
     ahead = lead.gain > 0
     glyph, style, word = ("▲", "good", "ahead of") if ahead else ("▼", "bad", "behind")
-    word = f"ended {word}" if ended else word
     return (
         (f"{glyph} ", f"{style} strong"),
         (f"{word} {other} by {abs(lead.gain):.3f} {at}", style),

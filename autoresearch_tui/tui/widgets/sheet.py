@@ -11,6 +11,8 @@ from autoresearch_tui.tui.widgets.canvas import Pane
 from autoresearch_tui.tui.words import PHASE_WORDS, STATUS_GLYPHS
 
 LABEL_CELLS = 11
+AIRY_FROM_HEIGHT = 12
+"""In lower panes there are no empty rows between the parts."""
 
 
 class SheetPane(Pane):
@@ -71,7 +73,10 @@ class SheetPane(Pane):
             rows += _field("approved", f"by {one_line(each.approved_by)}", width)
         for run in each.runs:
             rows += _run(run, width)
-        return [*rows, (), *self._environment(each, width)]
+        rows += [(), *self._environment(each, width)]
+        return (
+            rows if self.content_size.height >= AIRY_FROM_HEIGHT else [row for row in rows if row]
+        )
 
     def _environment(self, each: Experiment, width: int) -> list[Line]:
         """Return what the result depends on beside the file: all that the facts know of it."""
