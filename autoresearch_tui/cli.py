@@ -84,6 +84,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_run_flags(command("run", _run, "start a night or go on with it, and watch it"))
     attach = command("attach", _attach, "watch a session on the screen")
     attach.add_argument("--ascii", action="store_true", help="draw with ASCII characters alone")
+    attach.add_argument("--theme", metavar="NAME", help="its colours, instead of the chosen ones")
     command("status", _status, "say where a session stands")
     pause = command("pause", _pause, "start nothing new")
     pause.add_argument("--now", action="store_true", help="end the run; it begins anew afterwards")
@@ -261,17 +262,29 @@ def _raise_interrupt(_number: int, _frame: FrameType | None) -> None:
 
 def _attach(arguments: argparse.Namespace) -> int:
     _need_terminal()
-    return _watch(_find(arguments), ascii_only=arguments.ascii)
+    # Where nobody names one of several sessions, the screen asks; the last one is at hand.
+    pick = arguments.tag is None and len(sessions.sessions(Path.cwd())) > 1
+    return _watch(_find(arguments), ascii_only=arguments.ascii, pick=pick, theme=arguments.theme)
 
 
-def _watch(session: Session, *, ascii_only: bool) -> int:
+def _watch(
+    session: Session, *, ascii_only: bool, pick: bool = False, theme: str | None = None
+) -> int:
     from autoresearch_tui.tui import terminal  # noqa: PLC0415
 
     terminal.prepare()
     # Textual reads its environment when it is imported.
-    from autoresearch_tui.tui import app  # noqa: PLC0415
+    from autoresearch_tui.tui import app, keys  # noqa: PLC0415
 
-    print(app.run(session, ascii_only=ascii_only))
+    chosen = settings.load_tui(Path.cwd(), os.environ)
+    theme = theme or chosen.theme
+    if theme is not None and theme not in (known := app.theme_names()):
+        raise SettingsError(f"There is no theme {theme}. There are: {', '.join(known)}.")
+    try:
+        keymap = keys.keymap(chosen.keys)
+    except keys.KeysError as error:
+        raise SettingsError(str(error)) from error
+    print(app.run(session, ascii_only=ascii_only, pick=pick, theme=theme, keymap=keymap))
     return 0
 
 
