@@ -29,6 +29,8 @@ AGENT_CELLS = 12
 MEMORY_FROM_WIDTH = 96
 AGENT_FROM_WIDTH = 112
 MARKED = "»"
+SORT_CHOICE = "table.sort"
+REVERSED = "reversed"
 QUERY_CHARS = 60
 
 
@@ -124,6 +126,12 @@ class ExperimentsPane(Pane):
         self.typing = False
         """Whether keys go into the filter."""
 
+    def on_mount(self) -> None:
+        """Sort as the person did last."""
+        column, _, order = self.viewer.layout.get(SORT_CHOICE).partition(" ")
+        if column in list(Column):
+            self.listing.column, self.listing.reverse = Column(column), order == REVERSED
+
     @property
     def numbers(self) -> list[int]:
         """The experiments in the table, from the top."""
@@ -167,13 +175,15 @@ class ExperimentsPane(Pane):
 
     def action_sort(self) -> None:
         """Sort by the next column, and go to its first row."""
-        self.listing.column = self.listing.column.next
-        self.listing.reverse = False
-        self.action_follow()
+        self._sort(self.listing.column.next, reverse=False)
 
     def action_reverse(self) -> None:
         """Sort the other way round, and go to the first row."""
-        self.listing.reverse = not self.listing.reverse
+        self._sort(self.listing.column, reverse=not self.listing.reverse)
+
+    def _sort(self, column: Column, *, reverse: bool) -> None:
+        self.listing.column, self.listing.reverse = column, reverse
+        self.viewer.layout.put(SORT_CHOICE, f"{column}{f' {REVERSED}' if reverse else ''}")
         self.action_follow()
 
     def action_filter(self) -> None:

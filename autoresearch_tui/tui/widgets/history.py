@@ -25,6 +25,7 @@ from autoresearch_tui.tui.widgets.plot import Zoom
 
 SUBJECT_FROM_HEIGHT = 8
 ZOOM_FACTOR = 2.0
+AXIS_CHOICE = "history.axis"
 PAN_SHARE = 0.5
 """How much of the view it moves by."""
 
@@ -171,6 +172,11 @@ class HistoryPane(Pane):
         """The charts of the present data and view, by their size."""
         self._shown: Chart | None = None
 
+    def on_mount(self) -> None:
+        """Lay the experiments out as the person did last."""
+        if self.viewer.layout.get(AXIS_CHOICE) == Axis.TIME:
+            self.axis = Axis.TIME
+
     @property
     def data(self) -> Gathered:
         """What is charted."""
@@ -223,12 +229,9 @@ class HistoryPane(Pane):
         self.redraw()
         self.post_message(self.Picked(number))
 
-    def _numbers(self) -> list[int]:
-        return sorted(self.night.state.experiments)
-
     def action_step(self, by: int) -> None:
         """Move the cursor to an earlier or a later experiment, by a cell at least."""
-        numbers = self._numbers()
+        numbers = self.data.numbers
         if not numbers:
             return
         at = numbers.index(self.selected) if self.selected in numbers else len(numbers) - 1
@@ -245,12 +248,12 @@ class HistoryPane(Pane):
 
     def action_first(self) -> None:
         """Move the cursor to the first experiment."""
-        if numbers := self._numbers():
+        if numbers := self.data.numbers:
             self._pick(numbers[0])
 
     def action_newest(self) -> None:
         """Move the cursor to the newest experiment."""
-        if numbers := self._numbers():
+        if numbers := self.data.numbers:
             self._pick(numbers[-1])
 
     def action_zoom_by(self, steps: int) -> None:
@@ -273,6 +276,7 @@ class HistoryPane(Pane):
     def action_change_axis(self) -> None:
         """Change between numbers and time."""
         self.axis = Axis.TIME if self.axis is Axis.NUMBER else Axis.NUMBER
+        self.viewer.layout.put(AXIS_CHOICE, self.axis)
         self._show(Zoom())
 
     def _show(self, zoom: Zoom) -> None:
@@ -292,7 +296,7 @@ class HistoryPane(Pane):
             return
         x = event.get_content_offset_capture(self).x - drawn.gutter - 1
         wanted = drawn.along.value(x)
-        places = {n: self.data.place(n, self.axis) for n in self._numbers()}
+        places = {n: self.data.place(n, self.axis) for n in self.data.numbers}
         near = [(abs(place - wanted), n) for n, place in places.items() if place is not None]
         if near:
             self._pick(min(near)[1])

@@ -79,10 +79,25 @@ class Gathered:
         """What was measured, by experiment."""
         return {each.number: each.value for each in self.points if math.isfinite(each.value)}
 
+    @cached_property
+    def statuses(self) -> set[Status]:
+        """How experiments ended."""
+        return {each.status for each in self.points}
+
+    @cached_property
+    def numbers(self) -> list[int]:
+        """All experiments, in ascending order."""
+        return sorted(self.moments)
+
+    @cached_property
+    def _times(self) -> tuple[float, float]:
+        return min(self.moments.values()), max(self.moments.values())
+
     def extent(self, axis: Axis) -> tuple[float, float]:
         """Return the range of the axis."""
-        ends = self.moments if axis is Axis.NUMBER else self.moments.values()
-        return (min(ends), max(ends)) if self.moments else (0.0, 0.0)
+        if not self.numbers:
+            return 0.0, 0.0
+        return (self.numbers[0], self.numbers[-1]) if axis is Axis.NUMBER else self._times
 
     def place(self, number: int, axis: Axis) -> float | None:
         """Return where on the axis an experiment is."""
@@ -114,13 +129,13 @@ def noise_band(state: SessionState) -> Band | None:
     repeats = repeat_noise([_measured(each) for each in experiments.values() if each.runs[1:]])
     if repeats is not None and repeats[0] > 0:
         half, freedom = repeats
-        return Band(half, f"noise {_plus_minus(half, state)} by {freedom + 1} runs of one file")
+        count = "1 repeat" if freedom == 1 else f"{freedom} repeats"
+        return Band(half, f"noise {_plus_minus(half, state)}, by {count}")
     latest = (each.change for each in reversed(experiments.values()))
     changes = list(islice((each for each in latest if each is not None), CHANGES_FOR_NOISE))
     if (half := guessed_noise(changes)) is None:
         return None
-    words = f"noise, guessed of {len(changes)} changes: {_plus_minus(half, state)}"
-    return Band(half, words)
+    return Band(half, f"noise {_plus_minus(half, state)}, guessed of {len(changes)} changes")
 
 
 def _measured(each: Experiment) -> list[float]:
@@ -178,7 +193,8 @@ def chart(data: Gathered, axis: Axis, zoom: Zoom, width: int, height: int) -> Ch
     if axis is Axis.NUMBER:
         low, high = math.ceil(low), math.floor(high)
     place = _place_of(axis)
-    seen = [each for each in data.points if low <= place(each) <= high]
+    places = _places(data.points, axis)
+    seen = [each for each, at in zip(data.points, places, strict=True) if low <= at <= high]
     finite = [each.value for each in seen if math.isfinite(each.value)]
     if not finite or height < 2:
         return None
@@ -200,10 +216,10 @@ def chart(data: Gathered, axis: Axis, zoom: Zoom, width: int, height: int) -> Ch
     # Where many share a cell, the line matters more than what was not kept.
     if not dense:
         _steps(grid, steps, along, up)
-    clipped = sum(_put(grid, foot, each, along, up, place(each)) for each in others)
+    clipped = _put(grid, foot, others, axis, along, up)
     if dense:
         _steps(grid, steps, along, up)
-    clipped += sum(_put(grid, foot, each, along, up, place(each)) for each in kept)
+    clipped += _put(grid, foot, kept, axis, along, up)
     _put_best(grid, data, along, up, seen, place)
     return Chart(data, axis, grid, foot, names, gutter, along, up, len(seen), clipped)
 
@@ -213,9 +229,8 @@ def legend(data: Gathered, clipped: int, width: int) -> list[Line]:
     parts: list[Line] = [(("─", "good"), (" best so far", "muted"))]
     if data.band is not None:
         parts.append(((SHADE * 2, "faint"), (f" {data.band.words}", "muted")))
-    found = {each.status for each in data.points}
     for status in (Status.KEEP, Status.DISCARD, Status.PRUNED, Status.CRASH, Status.INVALID):
-        if status in found:
+        if status in data.statuses:
             glyph, style = STATUS_GLYPHS[status]
             parts.append(((glyph, style), (f" {status}", "muted")))
     if clipped:
@@ -242,6 +257,12 @@ def subject(each: Experiment | None, metric: str) -> tuple[Line, Line]:
     value = f"{each.val_bpb:.6f} " if each.val_bpb is not None else ""
     change = f"{change_words(each.change, metric)} " if each.change is not None else ""
     return name, ((f"{value}{change}", "strong"), (f"{glyph} {each.status}", style))
+
+
+def _places(points: list[Point], axis: Axis) -> list[float]:
+    if axis is Axis.NUMBER:
+        return [each.number for each in points]
+    return [each.at for each in points]
 
 
 def _place_of(axis: Axis) -> Callable[[Point], float]:
@@ -321,20 +342,36 @@ def _steps(grid: Grid, steps: list[tuple[float, float]], along: Scale, up: Scale
             grid.put(until, next_y, "╰" if next_y > y else "╭", "good")
 
 
-def _put(grid: Grid, foot: Grid, each: Point, along: Scale, up: Scale, place: float) -> bool:
-    """Put one experiment in its cell, and return whether it lies beyond the edge."""
-    glyph, style = STATUS_GLYPHS[each.status]
-    x = along.cell(place)
-    if not math.isfinite(each.value):
-        if each.status in FAILED or each.status is Status.PRUNED:
-            foot.put(x, 0, glyph, style)
-        return False
-    if each.value in up:
-        grid.put(x, _row(each.value, up), glyph, style)
-        return False
-    above = each.value > up.high
-    grid.put(x, 0 if above else grid.height - 1, "↑" if above else "↓", style)
-    return True
+def _put(grid: Grid, foot: Grid, points: list[Point], axis: Axis, along: Scale, up: Scale) -> int:
+    """Put experiments in their cells, and return how many of them lie beyond the edge."""
+    columns = along.cells_of(_places(points, axis))
+    measured = [math.isfinite(each.value) for each in points]
+    heights = up.cells_of(
+        [each.value if ok else up.low for each, ok in zip(points, measured, strict=True)]
+    )
+    # Where thousands share few cells, each cell is drawn once.
+    cells: dict[tuple[int, int | str, Status], None] = {}
+    clipped = 0
+    for each, x, height, ok in zip(points, columns, heights, measured, strict=True):
+        where: int | str = height
+        if not ok:
+            where = "foot"
+        elif each.value > up.high or each.value < up.low:
+            where = "↑" if each.value > up.high else "↓"
+            clipped += 1
+        cells[x, where, each.status] = None
+    for x, where, status in cells:
+        glyph, style = STATUS_GLYPHS[status]
+        match where:
+            case "foot" if status in FAILED or status is Status.PRUNED:
+                foot.put(x, 0, glyph, style)
+            case "↑" | "↓":
+                grid.put(x, 0 if where == "↑" else grid.height - 1, where, style)
+            case int():
+                grid.put(x, up.cells - 1 - where, glyph, style)
+            case _:
+                pass
+    return clipped
 
 
 def _put_best(

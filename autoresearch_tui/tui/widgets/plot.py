@@ -25,10 +25,15 @@ class Scale:
 
     def cell(self, value: float) -> int:
         """Return the cell of a value; values outside the range come to its ends."""
+        return self.cells_of([value])[0]
+
+    def cells_of(self, values: Sequence[float]) -> list[int]:
+        """Return the cells of many finite values."""
+        last = self.cells - 1
         if self.high <= self.low:
-            return (self.cells - 1) // 2
-        share = (value - self.low) / (self.high - self.low)
-        return min(self.cells - 1, max(0, round(share * (self.cells - 1))))
+            return [last // 2] * len(values)
+        low, each = self.low, last / (self.high - self.low)
+        return [min(last, max(0, round((value - low) * each))) for value in values]
 
     def value(self, cell: int) -> float:
         """Return the value at the middle of a cell."""
