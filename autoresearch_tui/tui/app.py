@@ -30,6 +30,7 @@ from autoresearch_tui.tui.widgets.canvas import Pane
 from autoresearch_tui.tui.widgets.reasoning import NOTICE_STYLES
 
 READ_INTERVAL_S = 0.5
+HELP_GROUPS = ("This pane", "Verbs", "This screen", "Moving about")
 
 
 class Loaded(Message):
@@ -187,20 +188,18 @@ class Cockpit(Actions):
     def action_help(self) -> None:
         """Explain the focused pane and the keys."""
         focused = self.screen.focused
-        keys: dict[str, Key] = {}
-        general: dict[str, Key] = {}
-        of_pane: dict[str, Key] = {}
+        groups: dict[str, dict[str, Key]] = {title: {} for title in HELP_GROUPS}
         for node, binding, _, _ in self.screen.active_bindings.values():
-            if not binding.tooltip or binding.system:
+            if not binding.tooltip or binding.system or binding.id is None:
                 continue
-            place = of_pane if node is focused else keys if binding.id in verbs.BY_ID else general
-            known = place.get(binding.action)
+            own, verb, screen, moving = groups.values()
+            group = verb if binding.id in verbs.BY_ID else own if node is focused else screen
+            group = moving if binding.id.startswith("pane.") else group
             key = binding.key_display or self.get_key_display(binding)
-            name = binding.description
-            shown = f"{known.key} {key}" if known else key
-            place[binding.action] = Key(shown, name, binding.tooltip, binding.id or "")
+            if (known := group.get(binding.id)) is not None:
+                key = f"{known.key} {key}"
+            group[binding.id] = Key(key, binding.tooltip, binding.id)
         pane = focused if isinstance(focused, Pane) else None
-        groups = {"Keys of this pane": of_pane, "Verbs": keys, "Keys of this screen": general}
         rows = {title: list(each.values()) for title, each in groups.items() if each}
         self.push_screen(HelpScreen(pane, rows))
 

@@ -137,9 +137,7 @@ def _refuse_clashes(chosen: Mapping[str, str]) -> None:
     everywhere = places()
     for place in everywhere:
         for moved in place.bindings:
-            if moved.id not in chosen:
-                continue
-            for key in chosen[moved.id].split(","):
+            for key in filter(None, chosen.get(moved.id or "", "").split(",")):
                 for other in everywhere:
                     if place.meets(other) and (taken := _holder(other, key, moved, chosen)):
                         raise KeysError(

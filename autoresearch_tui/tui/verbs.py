@@ -159,7 +159,7 @@ VERBS = (
     ),
     Verb(
         id="sessions",
-        key="g",
+        key="t",
         name="other nights",
         tooltip="Go to another session of this repository, live or past.",
         command="attach",

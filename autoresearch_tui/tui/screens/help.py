@@ -11,11 +11,14 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
+from autoresearch_tui.tui.text import wrap
 from autoresearch_tui.tui.widgets.canvas import Pane
 
 KEY_CELLS = 9
-NAME_CELLS = 14
-IDS_FROM_WIDTH = 110
+NAME_CELLS = 17
+DIALOG_CELLS = 92
+FRAME_CELLS = 6
+"""The dialog's frame, its margins, and the bar that scrolls it."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +27,6 @@ class Key:
 
     key: str
     """As it is written on the keyboard; several with blanks."""
-    name: str
     meaning: str
     id: str
     """Its name in `[tui.keys]`."""
@@ -63,19 +65,21 @@ class HelpScreen(ModalScreen[None]):
                 yield Static("")
             yield Static(
                 Content.styled(
-                    "Another key: the names in brackets, in the section [tui.keys] of "
-                    'autoresearch.toml, as pause = "space".',
+                    "Another key: by the name in the middle, in the section [tui.keys] of "
+                    'autoresearch.toml, for example pause = "space".',
                     "$text-muted",
                 )
             )
 
     def _rows(self, keys: Sequence[Key]) -> Iterator[Static]:
+        margin = KEY_CELLS + NAME_CELLS + 1
+        room = min(DIALOG_CELLS, self.app.size.width) - FRAME_CELLS - margin  # pyright: ignore[reportUnknownMemberType]
         for each in keys:
+            meaning = f"\n{' ' * margin}".join(wrap(each.meaning, max(20, room)))
             yield Static(
                 Content.assemble(
                     (f"{each.key:>{KEY_CELLS}} ", "$accent bold"),
-                    f"{each.name:<{NAME_CELLS}}",
-                    (f"{each.meaning} [{each.id}]", "$text-muted"),
-                ),
-                classes="key",
+                    f"{each.id:<{NAME_CELLS}}",
+                    (meaning, "$text-muted"),
+                )
             )

@@ -159,7 +159,7 @@ class PickerScreen(ModalScreen[Session | None]):
             "enter", "open", "open", tooltip="Show the session under the cursor.", id="picker.open"
         ),
         Binding(
-            "escape,g,q", "dismiss(None)", "stay", tooltip="Stay where you are.", id="picker.stay"
+            "escape,t,q", "dismiss(None)", "stay", tooltip="Stay where you are.", id="picker.stay"
         ),
         Binding("up", "move(-1)", "up", tooltip="The session above.", id="picker.up"),
         Binding("down", "move(1)", "down", tooltip="The session below.", id="picker.down"),
