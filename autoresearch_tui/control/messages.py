@@ -9,6 +9,8 @@ import msgspec
 
 LINE_LIMIT_BYTES = 4 << 20
 """A command may carry a whole `train.py`."""
+AGAIN = "again: "
+"""How the title of a repeat begins."""
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True, tag_field="command"):
@@ -109,6 +111,20 @@ class Try(Command, frozen=True, kw_only=True, tag="try"):
     """The whole file."""
     title: str
     hypothesis: str = ""
+
+
+def again(by: str, experiment: int, title: str, train: str) -> Try:
+    """Return the command that queues an experiment's file once more.
+
+    Args:
+        by: who asks.
+        experiment: the one whose file it is.
+        title: that one's; a repeat of a repeat is named like the first.
+        train: the whole file.
+    """
+    hypothesis = f"The same file as #{experiment}: how far apart do two runs of it come out?"
+    title = AGAIN + title.removeprefix(AGAIN)
+    return Try(by=by, train=train, title=title, hypothesis=hypothesis)
 
 
 class Steer(Command, frozen=True, kw_only=True, tag="steer"):

@@ -7,15 +7,13 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from autoresearch_tui.control import client
-from autoresearch_tui.control.messages import AnyCommand, Try
+from autoresearch_tui.control.messages import AnyCommand, again
 from autoresearch_tui.record.state import Experiment
 from autoresearch_tui.tui.night import Night
 from autoresearch_tui.tui.screens.compare import CompareScreen
 from autoresearch_tui.tui.screens.dialogs import ChoiceScreen
 from autoresearch_tui.tui.screens.paned import PanedScreen
 from autoresearch_tui.tui.text import one_line
-
-AGAIN = "again: "
 
 
 class Commander(Protocol):
@@ -116,14 +114,11 @@ class ChosenScreen(PanedScreen):
         if not train:
             self.commander.say(f"The file of #{number} is not stored any more.", "warn")
             return
-        # A second repeat is named like the first.
-        title = AGAIN + one_line(chosen.title).removeprefix(AGAIN)
-        hypothesis = f"The same file as #{number}: how far apart do two runs of it come out?"
 
         def run(answer: str | None) -> None:
             if answer == "y":
-                by = client.sender()
-                self.commander.tell(Try(by=by, train=train, title=title, hypothesis=hypothesis))
+                title = one_line(chosen.title)
+                self.commander.tell(again(client.sender(), number, title, train))
 
         explanation = f"Run #{number}, {one_line(chosen.title)}, once more? It takes a whole run."
         choices = {"y": "queue it before the agent's next proposal"}

@@ -195,11 +195,10 @@ def chart(data: Gathered, axis: Axis, zoom: Zoom, width: int, height: int) -> Ch
     place = _place_of(axis)
     places = _places(data.points, axis)
     seen = [each for each, at in zip(data.points, places, strict=True) if low <= at <= high]
-    finite = [each.value for each in seen if math.isfinite(each.value)]
-    if not finite or height < 2:
+    if height < 2 or not any(math.isfinite(each.value) for each in seen):
         return None
     steps = _levels(data, axis, low, high)
-    scale_low, scale_high = _fenced([*finite, *(value for _, value in steps)], data.direction)
+    scale_low, scale_high = _fenced(seen, steps, data.direction)
     rows = height - 1
     names = labels(scale_low, scale_high, rows)
     ends = _range_words(Scale(low, high, 1), axis)
@@ -289,11 +288,29 @@ def _hours(seconds: float) -> str:
     return f"{minutes // 60}:{minutes % 60:02}"
 
 
-def _fenced(values: list[float], direction: Direction) -> tuple[float, float]:
-    """Return the range to show: what lies far on the worse side must not flatten the rest."""
-    if direction is Direction.LOWER:
-        return min(values), upper_fence(values)
-    return -upper_fence([-value for value in values]), max(values)
+def _fenced(
+    seen: list[Point], steps: list[tuple[float, float]], direction: Direction
+) -> tuple[float, float]:
+    """Return the range to show: what lies far on the worse side must not flatten the rest.
+
+    A result is far out by its distance to the best of its time, which in a night that goes well
+    leaves earlier results behind, or by its own size.
+    """
+    sign = 1.0 if direction is Direction.LOWER else -1.0
+    best = sign * steps[0][1] if steps else math.inf
+    losses: list[float] = []
+    gaps: list[float] = []
+    for each in seen:
+        if math.isfinite(each.value):
+            loss = sign * each.value
+            losses.append(loss)
+            gaps.append(0.0 if best == math.inf else loss - best)
+            best = min(best, loss) if each.status is Status.KEEP else best
+    fence = upper_fence(gaps)
+    near = [loss for loss, gap in zip(losses, gaps, strict=True) if gap <= fence]
+    near += [sign * value for _, value in steps]
+    low, high = min([*losses, *near]), upper_fence(near)
+    return (low, high) if direction is Direction.LOWER else (-high, -low)
 
 
 def _levels(data: Gathered, axis: Axis, low: float, high: float) -> list[tuple[float, float]]:
