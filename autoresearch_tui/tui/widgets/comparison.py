@@ -23,7 +23,7 @@ class ComparisonPane(Pane):
     HELP: ClassVar[str | None] = (
         "The two experiments that were marked, and which of them is better. A difference inside "
         "the noise may be luck: run one of them again to know. Numbers of different machines or "
-        "of different data do not compare, which is said here too. Esc goes back."
+        "of different data do not compare, which is said here too."
     )
 
     def __init__(self, digit: int) -> None:

@@ -43,14 +43,11 @@ class ExperimentsPane(Pane):
     ID: ClassVar[str] = "experiments"
     NAME: ClassVar[str] = "Experiments"
     HELP: ClassVar[str | None] = (
-        "Every experiment, those without a verdict on top, then the newest first. val_bpb is the "
-        "validation loss in bits per byte, change the difference to the version it started from "
-        f"in thousandths (negative is better). ● kept, ○ not kept, ◇ ended early, {CROSS} failed, "
-        "▽ invalid, ★ the one to beat, » marked, ! an edit to look at before its result is "
-        "believed. Arrows choose, Enter opens, Home goes back to the newest. / filters by title, "
-        "status and agent while you type (#12 is a number); Enter keeps the filter, Esc drops it. "
-        "o sorts by the next column, O the other way round. "
-        "m marks one, and on a second one compares the two; R runs one again, y copies."
+        "Every experiment, those without a verdict on top. val_bpb is the validation loss in bits "
+        "per byte, the next column its difference to the version it started from in thousandths "
+        f"(negative is better). ● kept, ○ not kept, ◇ ended early, {CROSS} failed, ▽ invalid, ★ the "
+        "one to beat, » marked, ! an edit to look at before its result is believed. The filter "
+        "takes words of title, status and agent, and #12 for a number."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up", "move(-1)", "up", show=False, tooltip="Go up a row.", id="table.up"),

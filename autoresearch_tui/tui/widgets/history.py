@@ -37,14 +37,10 @@ class HistoryPane(Pane):
     NAME: ClassVar[str] = "History"
     HELP: ClassVar[str | None] = (
         "The metric of every experiment (of val_bpb, lower is better): ● kept, ○ not kept, "
-        f"◇ ended early, {CROSS} failed and ▽ invalid (on the axis where there is no number), "
-        "★ the one to beat, ↑ or ↓ far worse than the rest and beyond the edge. The line is the "
-        "best so far. Dots fill the noise around the incumbent: how far apart two runs of one file "
-        "come out (one standard deviation), measured where a file ran more than once, else guessed "
-        "from the smallest changes of the night; results inside may be luck. ▴ is the experiment "
-        "that the table and the other panes show: left and right move it, page keys go from keep "
-        "to keep, home and end to the first and the newest. + and - zoom, comma and full stop "
-        "move the view, f shows all, t changes between numbers and time."
+        f"◇ ended early, {CROSS} failed, ▽ invalid, ★ the one to beat, ↑ or ↓ far worse and beyond "
+        "the edge. The line is the best so far. Dots fill the noise around it: how far apart two "
+        "runs of one file come out, by repeats, else guessed from the smallest changes; what lies "
+        "inside may be luck. ▴ is the experiment that all panes show."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(

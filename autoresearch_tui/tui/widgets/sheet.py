@@ -23,9 +23,7 @@ class SheetPane(Pane):
     HELP: ClassVar[str | None] = (
         "Why the experiment was made and what was expected of it, what was measured, the verdict "
         "and its reason. Lines with ! name what in the edit deserves a look before the result is "
-        "believed. Below: its runs with their seeds, and the machine, versions and data. Left and "
-        "right step through the night, m marks it for a comparison, y copies its commit or its "
-        "diff, R runs it again, Esc goes back."
+        "believed. Below: its runs with their seeds, and the machine, versions and data."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(
