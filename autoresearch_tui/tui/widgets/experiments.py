@@ -45,8 +45,8 @@ class ExperimentsPane(Pane):
     HELP: ClassVar[str | None] = (
         "Every experiment, those without a verdict on top. val_bpb is the validation loss in bits "
         "per byte, the next column its difference to the version it started from in thousandths "
-        f"(negative is better). ● kept, ○ not kept, ◇ ended early, {CROSS} failed, ▽ invalid, ★ the "
-        "one to beat, » marked, ! an edit to look at before its result is believed. The filter "
+        f"(negative is better). ● kept, ○ not kept, ◇ ended early, {CROSS} failed, ▽ invalid, ★ "
+        "the one to beat, » marked, ! an edit to look at before its result is believed. The filter "
         "takes words of title, status and agent, and #12 for a number."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
