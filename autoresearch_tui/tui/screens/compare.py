@@ -30,7 +30,6 @@ class CompareScreen(PanedScreen):
             "left,right",
             "turn_round",
             "swap",
-            key_display="←",
             tooltip="See the first one from the second.",
             id="compare.swap",
         ),

@@ -49,7 +49,7 @@ class HistoryPane(Pane):
             "earlier",
             show=False,
             tooltip="Go to an earlier experiment.",
-            id="history.earlier",
+            id="chart.earlier",
         ),
         Binding(
             "right",
@@ -57,7 +57,7 @@ class HistoryPane(Pane):
             "later",
             show=False,
             tooltip="Go to a later experiment.",
-            id="history.later",
+            id="chart.later",
         ),
         Binding(
             "pageup",
@@ -65,7 +65,7 @@ class HistoryPane(Pane):
             "keep before",
             show=False,
             tooltip="Go to the keep before.",
-            id="history.keep_before",
+            id="chart.prev_keep",
         ),
         Binding(
             "pagedown",
@@ -73,7 +73,7 @@ class HistoryPane(Pane):
             "next keep",
             show=False,
             tooltip="Go to the next keep.",
-            id="history.keep_after",
+            id="chart.next_keep",
         ),
         Binding(
             "home",
@@ -81,7 +81,7 @@ class HistoryPane(Pane):
             "first",
             show=False,
             tooltip="Go to the first experiment.",
-            id="history.first",
+            id="chart.first",
         ),
         Binding(
             "end",
@@ -89,23 +89,21 @@ class HistoryPane(Pane):
             "newest",
             show=False,
             tooltip="Go to the newest experiment, and stay with it.",
-            id="history.newest",
+            id="chart.newest",
         ),
         Binding(
             "plus,equals_sign,up",
             "zoom_by(-1)",
             "zoom in",
-            key_display="+",
             tooltip="Show less of the night, around the cursor.",
-            id="history.zoom_in",
+            id="chart.zoom_in",
         ),
         Binding(
             "minus,down",
             "zoom_by(1)",
             "out",
-            key_display="-",
             tooltip="Show more of the night.",
-            id="history.zoom_out",
+            id="chart.zoom_out",
         ),
         Binding(
             "comma",
@@ -113,7 +111,7 @@ class HistoryPane(Pane):
             "move left",
             show=False,
             tooltip="Move the view to earlier experiments.",
-            id="history.pan_left",
+            id="chart.pan_left",
         ),
         Binding(
             "full_stop",
@@ -121,7 +119,7 @@ class HistoryPane(Pane):
             "move right",
             show=False,
             tooltip="Move the view to later experiments.",
-            id="history.pan_right",
+            id="chart.pan_right",
         ),
         Binding(
             "f",
@@ -129,7 +127,7 @@ class HistoryPane(Pane):
             "show all",
             show=False,
             tooltip="Show the whole night again.",
-            id="history.all",
+            id="chart.all",
         ),
         Binding(
             "y",
@@ -137,14 +135,14 @@ class HistoryPane(Pane):
             "copy",
             show=False,
             tooltip="Copy the commit or the diff of the experiment.",
-            id="history.copy",
+            id="chart.copy",
         ),
         Binding(
             "t",
             "change_axis",
             "by time",
             tooltip="Lay the experiments out by number or by time.",
-            id="history.axis",
+            id="chart.axis",
         ),
     ]
 
