@@ -1,12 +1,14 @@
 """Tests of the chart of the night: what is where, and the keys that move about in it."""
 
 import math
+import statistics
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from autoresearch_tui.control.messages import again
 from autoresearch_tui.record.events import Direction, Status
 from autoresearch_tui.record.state import SessionState
 from autoresearch_tui.tui.ascii import CROSS
@@ -133,6 +135,21 @@ def test_the_noise_is_by_repeats_where_there_are_any_and_says_so() -> None:
     made = chart(gathered(state), Axis.NUMBER, Zoom(), 60, 12)
     assert made is not None
     assert "· ·" in "".join(plain(row) for row in made.lines(None))
+
+
+def test_a_repeat_of_a_repeat_is_of_the_same_file() -> None:
+    state = night([(Status.KEEP, 1.0), (Status.DISCARD, 1.1), (Status.DISCARD, 1.3)])
+    for each in state.experiments.values():
+        each.runs = [run(1)]
+        each.runs[0].val_bpb = each.val_bpb
+    for number, origin in ((1, 0), (2, 1)):
+        command = again("ada", origin, "again: deeper", "")
+        each = state.experiments[number]
+        each.title, each.hypothesis = command.title, command.hypothesis
+    band = gathered(state).band
+    assert band is not None
+    assert band.half == pytest.approx(math.sqrt(2) * statistics.stdev([1.0, 1.1, 1.3]))
+    assert "by 2 repeats" in band.words
 
 
 def test_after_an_undo_the_line_ends_at_the_incumbent() -> None:

@@ -11,6 +11,7 @@ from enum import StrEnum
 from functools import cached_property
 from itertools import islice, pairwise
 
+from autoresearch_tui.control.messages import repeated
 from autoresearch_tui.record.events import Direction, Status
 from autoresearch_tui.record.metric import change_words
 from autoresearch_tui.record.state import Experiment, SessionState
@@ -126,7 +127,7 @@ def gathered(state: SessionState) -> Gathered:
 def noise_band(state: SessionState) -> Band | None:
     """Return how far apart two runs of one file come out, by repeats, else by a guess."""
     experiments = state.experiments
-    repeats = repeat_noise([_measured(each) for each in experiments.values() if each.runs[1:]])
+    repeats = repeat_noise(_groups(state))
     if repeats is not None and repeats[0] > 0:
         half, freedom = repeats
         count = "1 repeat" if freedom == 1 else f"{freedom} repeats"
@@ -138,8 +139,17 @@ def noise_band(state: SessionState) -> Band | None:
     return Band(half, f"noise {_plus_minus(half, state)}, guessed of {len(changes)} changes")
 
 
-def _measured(each: Experiment) -> list[float]:
-    return [run.val_bpb for run in each.runs if run.val_bpb is not None]
+def _groups(state: SessionState) -> list[list[float]]:
+    """Return what was measured of each file that ran more than once."""
+    groups: dict[int, list[float]] = {}
+    for each in state.experiments.values():
+        values = [run.val_bpb for run in each.runs if run.val_bpb is not None]
+        origin = repeated(each.title, each.hypothesis)
+        if origin in groups:
+            groups[each.number] = groups[origin]
+        groups.setdefault(each.number, []).extend(values)
+    shared = {id(group): group for group in groups.values()}
+    return list(shared.values())
 
 
 def _plus_minus(half: float, state: SessionState) -> str:
