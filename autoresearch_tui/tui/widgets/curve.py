@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 from autoresearch_tui.record.state import Phase
-from autoresearch_tui.tui.night import Curve
+from autoresearch_tui.tui.night import Curve, Night
 from autoresearch_tui.tui.text import Line
 from autoresearch_tui.tui.widgets.canvas import Pane
 from autoresearch_tui.tui.widgets.loss import (
@@ -35,6 +35,7 @@ class CurvePane(Pane):
         self.experiment: int | None = None
         self.against: int | None = None
         self._curves: dict[int, Curve] = {}
+        self._curves_of: Night | None = None
 
     def show(self, experiment: int, against: int | None) -> None:
         """Show another experiment's curve, and the one to compare it with, if any."""
@@ -60,6 +61,10 @@ class CurvePane(Pane):
         """Return the curve of an experiment as far as it is written; none without a point."""
         if number is None or number not in self.night.state.experiments:
             return None
+        if self._curves_of is not self.night:
+            # Another session, or another moment of a replay.
+            self._curves_of = self.night
+            self._curves.clear()
         curve = self._curves.pop(number, None) or Curve(self.night.session.metrics(number))
         while len(self._curves) >= CURVES_KEPT:
             self._curves.pop(next(iter(self._curves)))

@@ -138,9 +138,9 @@ class ExperimentsPane(Pane):
     @property
     def selected(self) -> int | None:
         """The experiment under the cursor."""
-        if self.chosen is not None:
-            return self.chosen
-        return max(self.night.state.experiments, default=None)
+        experiments = self.night.state.experiments
+        # Of another session, or of an earlier moment of a replay, it may not be there.
+        return self.chosen if self.chosen in experiments else max(experiments, default=None)
 
     def choose(self, number: int | None) -> None:
         """Put the cursor on an experiment, or have it follow the night again."""
