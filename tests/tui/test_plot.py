@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autoresearch_tui.tui.widgets.plot import Grid, Scale, Zoom, labels
+from autoresearch_tui.tui.widgets.plot import Grid, Scale, Zoom, labels, rounded_out
 
 numbers = st.floats(-1e6, 1e6)
 spans = st.floats(0.5, 1e5)
@@ -61,6 +61,15 @@ def test_a_view_of_the_newest_follows_what_is_added(span: float, more: float) ->
     zoom = Zoom().scaled(0.0, span, 0.5, span, least=0.0)
     _, end = zoom.window(0.0, span + more)
     assert end == span + more
+
+
+@given(st.floats(-1e3, 1e3), st.floats(1e-3, 1e3))
+def test_a_rounded_range_holds_the_other_and_little_more(low: float, span: float) -> None:
+    start, end = rounded_out(low, low + span)
+    slack = 1e-9 * (abs(low) + span)
+    assert start <= low + slack
+    assert end >= low + span - slack
+    assert end - start <= 1.21 * span + slack
 
 
 @given(numbers, st.floats(0, 1e4), st.integers(1, 80))

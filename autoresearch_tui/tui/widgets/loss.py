@@ -9,7 +9,7 @@ from autoresearch_tui.stats.spread import upper_fence
 from autoresearch_tui.tui.night import Curve
 from autoresearch_tui.tui.text import Line, bpb, clock, one_line
 from autoresearch_tui.tui.widgets.canvas import Pane
-from autoresearch_tui.tui.widgets.plot import DOTS_HIGH, DOTS_WIDE, Grid, labels
+from autoresearch_tui.tui.widgets.plot import DOTS_HIGH, DOTS_WIDE, Grid, labels, rounded_out
 
 UNIT_FROM_WIDTH = 45
 WARM_UP_SHARE = 0.3
@@ -46,7 +46,7 @@ def curve_rows(drawn: Sequence[Trace], end: float, width: int, height: int) -> l
     end = max([end, *(trace.points[-1][0] for trace in drawn if trace.points)])
     settled_at = WARM_UP_SHARE * drawn[-1].points[-1][0]
     losses = [y for trace in drawn for x, y in trace.points if x >= settled_at]
-    low, high = min(losses), upper_fence(losses)
+    low, high = rounded_out(min(losses), upper_fence(losses))
     rows = max(1, height - 1)
     names = labels(low, high, rows)
     gutter = max(len(name) for name in names.values()) + 1

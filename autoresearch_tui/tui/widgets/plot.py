@@ -164,6 +164,17 @@ def _between(start: tuple[float, float] | None, end: tuple[float, float]) -> lis
     ]
 
 
+def rounded_out(low: float, high: float) -> tuple[float, float]:
+    """Return a range a little wider, that stays the same while its ends move a little.
+
+    What moves with every point would have all of a plot painted again.
+    """
+    if not high > low:
+        return low, high
+    step = 10.0 ** (math.floor(math.log10(high - low)) - 1)
+    return math.floor(low / step) * step, math.ceil(high / step) * step
+
+
 def labels(low: float, high: float, rows: int) -> dict[int, str]:
     """Return the labels of an upright axis by row: the ends, and what fits between."""
     spread = high - low
