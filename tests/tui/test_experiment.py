@@ -1,8 +1,11 @@
 """Tests of the screens of one experiment and of two, and of what can be done with them."""
 
+import asyncio
+import sys
 from pathlib import Path
 
 import msgspec
+import pygit2
 import pytest
 
 from autoresearch_tui.control.messages import Reply, Try
@@ -160,3 +163,26 @@ async def test_without_a_lab_or_a_file_it_is_said(tmp_path: Path) -> None:
         await pilot.press("R")
         await settle(pilot)
         assert "not stored any more" in shown(pilot, "Footer")
+
+
+async def test_the_command_line_runs_one_again_too(tmp_path: Path) -> None:
+    pygit2.init_repository(str(tmp_path))
+    made = make_night(tmp_path / ".git", Ending.TRAINING)
+
+    async def command(*arguments: str) -> tuple[int, str]:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "autoresearch_tui", *arguments, cwd=tmp_path,
+            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+        )  # fmt: skip
+        out, _ = await process.communicate()
+        return process.returncode or 0, out.decode()
+
+    async with ListeningLab(made) as lab:
+        code, said = await command("again", "22")
+        assert (code, "it is done" in said) == (0, True), said
+        (queued,) = lab.commands
+        assert isinstance(queued, Try)
+        assert queued.train == made.session.train_file(22).read_text()
+        code, said = await command("again", "99")
+        assert code != 0
+        assert "#99" in said
