@@ -52,9 +52,9 @@ class ChosenScreen(PanedScreen):
             id="chosen.mark",
         ),
         Binding(
-            "R",
+            "e",
             "run_again",
-            "run again",
+            "again",
             show=False,
             tooltip="Queue the experiment's file once more, to see how far it varies. Asks first.",
             id="chosen.run_again",

@@ -122,7 +122,7 @@ class HistoryPane(Pane):
             id="chart.pan_right",
         ),
         Binding(
-            "f",
+            "0",
             "all",
             "show all",
             show=False,
@@ -138,7 +138,7 @@ class HistoryPane(Pane):
             id="chart.copy",
         ),
         Binding(
-            "t",
+            "b",
             "change_axis",
             "by time",
             tooltip="Lay the experiments out by number or by time.",
@@ -197,7 +197,7 @@ class HistoryPane(Pane):
             metric = one_line(state.metric)
             nothing = f"No experiment has a {metric} yet."
             if self.zoom.span is not None:
-                nothing = f"No experiment in view has a {metric}. f shows all."
+                nothing = f"No experiment in view has a {metric}. 0 shows all."
             return [((nothing, "muted"),)]
         rows = drawn.lines(self.selected)
         if with_subject:
@@ -278,7 +278,7 @@ class HistoryPane(Pane):
         low, high = self.data.extent(self.axis)
         start, end = zoom.window(low, high)
         share = (end - start) / (high - low) if high > low else 1.0
-        shown = f"{share:.0%} of the night, f shows all" if share < 1 else None
+        shown = f"{share:.0%} of the night, 0 shows all" if share < 1 else None
         if self.border_subtitle != shown:
             self.border_subtitle = shown
         self.redraw()
