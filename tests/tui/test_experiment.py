@@ -139,10 +139,10 @@ async def test_an_experiment_is_run_again_only_when_meant(tmp_path: Path) -> Non
     made = make_night(tmp_path, Ending.TRAINING)
     async with ListeningLab(made) as lab, watching(made) as pilot:
         lab.reply = Reply(ok=True, changed=True, detail="queued as edit 1")
-        await pilot.press("down", "down", "R", "escape")
+        await pilot.press("down", "down", "e", "escape")
         await settle(pilot)
         assert lab.commands == []
-        await pilot.press("R", "y")
+        await pilot.press("e", "y")
         await settle(pilot)
         assert isinstance(pilot.app.screen, CockpitScreen)
         (command,) = lab.commands
@@ -156,11 +156,11 @@ async def test_an_experiment_is_run_again_only_when_meant(tmp_path: Path) -> Non
 async def test_without_a_lab_or_a_file_it_is_said(tmp_path: Path) -> None:
     made = make_night(tmp_path, Ending.FINISHED)
     async with watching(made) as pilot:
-        await pilot.press("down", "R", "y")
+        await pilot.press("down", "e", "y")
         await settle(pilot)
         assert "no lab is listening" in shown(pilot, "Footer")
         made.session.train_file(22).unlink()
-        await pilot.press("R")
+        await pilot.press("e")
         await settle(pilot)
         assert "not stored any more" in shown(pilot, "Footer")
 
