@@ -1,0 +1,107 @@
+"""What the verbs do: most ask a short question, and then send one command to the lab."""
+
+from autoresearch_tui.control import client
+from autoresearch_tui.control.messages import Kill, Pause, Promote, Resume, Skip, Steer, Stop, Undo
+from autoresearch_tui.tui.approving import Approving
+from autoresearch_tui.tui.screens.dialogs import AskScreen, ChoiceScreen
+from autoresearch_tui.tui.text import one_line
+from autoresearch_tui.tui.verbs import skippable
+
+
+class Actions(Approving):
+    """An app with an action for every verb of `verbs.VERBS`."""
+
+    def action_pause(self) -> None:
+        """Pause, or go on after a pause."""
+        by = client.sender()
+        self.tell(Resume(by=by) if self.night.state.paused else Pause(by=by))
+
+    def action_pause_now(self) -> None:
+        """End the run and pause; an evaluation goes on to its verdict."""
+        self.tell(Pause(by=client.sender(), now=True))
+
+    def action_skip(self) -> None:
+        """Ask why, and pass over the experiment that comes next."""
+        if (experiment := skippable(self.night)) is None:
+            return
+        number = experiment.number
+
+        def skip(reason: str | None) -> None:
+            if reason is not None:
+                self.tell(Skip(by=client.sender(), experiment=number, reason=reason))
+
+        explanation = f"Pass over {one_line(experiment.title)}? Say why; it may stay empty."
+        self.push_screen(AskScreen(f"Skip #{number}", explanation, may_be_empty=True), skip)
+
+    def action_undo(self) -> None:
+        """Make the keep before the best the incumbent again, if the person means it."""
+        best = self.night.state.best
+        if best is None or best.parent is None:
+            return
+        number = best.parent
+
+        def undo(answer: str | None) -> None:
+            if answer == "y":
+                self.tell(Undo(by=client.sender(), experiment=number))
+
+        explanation = f"Undo #{best.number}, {one_line(best.title)}? Nothing of it is lost."
+        choices = {"y": f"go on from #{number} instead"}
+        self.push_screen(ChoiceScreen("Undo the last keep", explanation, choices), undo)
+
+    def action_promote(self) -> None:
+        """Write the best file into the work tree, if the person means it."""
+        best = self.night.state.best
+        if best is None:
+            return
+        number = best.number
+
+        def promote(answer: str | None) -> None:
+            if answer == "y":
+                self.tell(Promote(by=client.sender(), experiment=number))
+
+        explanation = "It is refused where the file there has changes of yours."
+        choices = {"y": f"write #{number}, {one_line(best.title)}"}
+        self.push_screen(ChoiceScreen("Promote to the work tree", explanation, choices), promote)
+
+    def action_steer(self) -> None:
+        """Ask for a sentence and pass it on to the agent."""
+
+        def steer(text: str | None) -> None:
+            if text:
+                self.tell(Steer(by=client.sender(), text=text))
+
+        explanation = "A sentence for the agent's next proposal, for example: try a larger batch"
+        self.push_screen(AskScreen("Steer", explanation), steer)
+
+    def action_kill(self) -> None:
+        """End the run in flight, if the person means it."""
+        current = self.night.state.current
+        if current is None:
+            return
+        number = current.number
+
+        def kill(answer: str | None) -> None:
+            if answer == "y":
+                self.tell(Kill(by=client.sender(), experiment=number))
+
+        explanation = f"End the run of #{number}, {one_line(current.title)}? Its time is lost."
+        choices = {"y": "kill it; its verdict is then: killed"}
+        self.push_screen(ChoiceScreen("Kill the run", explanation, choices), kill)
+
+    def action_stop(self) -> None:
+        """End the lab, if the person means it."""
+
+        def stop(answer: str | None) -> None:
+            if answer is not None:
+                self.tell(Stop(by=client.sender(), now=answer == "n"))
+
+        choices = {
+            "f": "finish the run in flight, then stop",
+            "n": "stop now; the run begins anew when the session goes on",
+        }
+        explanation = "End the session? (q only closes this screen and lets the lab go on.)"
+        self.push_screen(ChoiceScreen("Stop the lab", explanation, choices), stop)
+
+    def action_detach(self) -> None:
+        """Close the screen and leave the lab alone."""
+        self.exit()
