@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import math
 import os
 import signal
 import sys
@@ -84,6 +85,12 @@ def _parser() -> argparse.ArgumentParser:
     _add_run_flags(command("run", _run, "start a night or go on with it, and watch it"))
     attach = command("attach", _attach, "watch a session on the screen")
     attach.add_argument("--ascii", action="store_true", help="draw with ASCII characters alone")
+    replay = command("replay", _replay, "play a past night on the screen; no lab hears of it")
+    replay.add_argument(
+        "--speed", type=_speed, default=60.0, metavar="N", help="times as fast (default: 60)"
+    )
+    replay.add_argument("--from", dest="start", type=int, metavar="N", help="from experiment N on")
+    replay.add_argument("--ascii", action="store_true", help="draw with ASCII characters alone")
     command("status", _status, "say where a session stands")
     pause = command("pause", _pause, "start nothing new")
     pause.add_argument("--now", action="store_true", help="end the run; it begins anew afterwards")
@@ -273,6 +280,30 @@ def _watch(session: Session, *, ascii_only: bool) -> int:
 
     print(app.run(session, ascii_only=ascii_only))
     return 0
+
+
+def _replay(arguments: argparse.Namespace) -> int:
+    _need_terminal()
+    recorded = _find(arguments)
+    from autoresearch_tui.tui import terminal  # noqa: PLC0415
+
+    terminal.prepare()
+    from autoresearch_tui.tui import replay  # noqa: PLC0415
+
+    speed, start = arguments.speed, arguments.start
+    print(replay.run(recorded, speed, start=start, ascii_only=arguments.ascii))
+    return 0
+
+
+def _speed(text: str) -> float:
+    """Return how many times as fast a night is to play."""
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = math.nan
+    if not 0.0 < speed < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is no speed; give a number above 0, as 60")
+    return speed
 
 
 def _need_terminal() -> None:
