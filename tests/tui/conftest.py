@@ -11,3 +11,9 @@ from tests.tui import nights
 def _labs_end_with_their_test() -> Iterator[None]:
     yield
     nights.end_labs()
+
+
+@pytest.fixture(autouse=True)
+def _plain_colours(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("NO_COLOR", "COLORTERM"):
+        monkeypatch.delenv(name, raising=False)
