@@ -170,15 +170,18 @@ def paint() -> Figures:
     for experiments in (100, 10_000):
         with night(Ending.PAUSED, experiments) as (repository, _):
             times: list[float] = []
+            cpu_times: list[float] = []
             for _ in range(PAINTS + 1):
                 with cockpit(repository, 160, 45) as screen:
                     screen.read_until(numbers_of(experiments))
                     times.append(time.perf_counter() - screen.began)
+                    cpu_times.append(screen.cpu_s)
                     if experiments > 100:
                         screen.read(SETTLED_S)
                         figures["rss_mb_10000"] = screen.rss_mb
             # The first one finds cold files.
             figures[f"first_paint_s_{experiments}"] = statistics.median(times[1:])
+            figures[f"first_paint_cpu_s_{experiments}"] = statistics.median(cpu_times[1:])
     return figures
 
 
