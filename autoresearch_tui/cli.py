@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn, TextIO
@@ -85,12 +85,14 @@ def _parser() -> argparse.ArgumentParser:
     _add_run_flags(command("run", _run, "start a night or go on with it, and watch it"))
     attach = command("attach", _attach, "watch a session on the screen")
     attach.add_argument("--ascii", action="store_true", help="draw with ASCII characters alone")
+    attach.add_argument("--theme", metavar="NAME", help="its colours, instead of the chosen ones")
     replay = command("replay", _replay, "play a past night on the screen; no lab hears of it")
     replay.add_argument(
         "--speed", type=_speed, default=60.0, metavar="N", help="times as fast (default: 60)"
     )
     replay.add_argument("--from", dest="start", type=int, metavar="N", help="from experiment N on")
     replay.add_argument("--ascii", action="store_true", help="draw with ASCII characters alone")
+    replay.add_argument("--theme", metavar="NAME", help="its colours, instead of the chosen ones")
     command("status", _status, "say where a session stands")
     pause = command("pause", _pause, "start nothing new")
     pause.add_argument("--now", action="store_true", help="end the run; it begins anew afterwards")
@@ -268,18 +270,37 @@ def _raise_interrupt(_number: int, _frame: FrameType | None) -> None:
 
 def _attach(arguments: argparse.Namespace) -> int:
     _need_terminal()
-    return _watch(_find(arguments), ascii_only=arguments.ascii)
+    # Where nobody names one of several sessions, the screen asks; the last one is at hand.
+    pick = arguments.tag is None and len(sessions.sessions(Path.cwd())) > 1
+    return _watch(_find(arguments), ascii_only=arguments.ascii, pick=pick, theme=arguments.theme)
 
 
-def _watch(session: Session, *, ascii_only: bool) -> int:
+def _watch(
+    session: Session, *, ascii_only: bool, pick: bool = False, theme: str | None = None
+) -> int:
     from autoresearch_tui.tui import terminal  # noqa: PLC0415
 
     terminal.prepare()
     # Textual reads its environment when it is imported.
     from autoresearch_tui.tui import app  # noqa: PLC0415
 
-    print(app.run(session, ascii_only=ascii_only))
+    theme, keymap = _theme_and_keys(theme)
+    print(app.run(session, ascii_only=ascii_only, pick=pick, theme=theme, keymap=keymap))
     return 0
+
+
+def _theme_and_keys(theme: str | None) -> tuple[str | None, Mapping[str, str]]:
+    """Return the screen's theme, the named one before the settings', and its keymap."""
+    from autoresearch_tui.tui import app, keys  # noqa: PLC0415
+
+    chosen = settings.load_tui(Path.cwd(), os.environ)
+    theme = theme or chosen.theme
+    if theme is not None and theme not in (known := app.theme_names()):
+        raise SettingsError(f"There is no theme {theme}. There are: {', '.join(known)}.")
+    try:
+        return theme, keys.keymap(chosen.keys)
+    except keys.KeysError as error:
+        raise SettingsError(str(error)) from error
 
 
 def _replay(arguments: argparse.Namespace) -> int:
@@ -290,8 +311,16 @@ def _replay(arguments: argparse.Namespace) -> int:
     terminal.prepare()
     from autoresearch_tui.tui import replay  # noqa: PLC0415
 
-    speed, start = arguments.speed, arguments.start
-    print(replay.run(recorded, speed, start=start, ascii_only=arguments.ascii))
+    theme, keymap = _theme_and_keys(arguments.theme)
+    said = replay.run(
+        recorded,
+        arguments.speed,
+        start=arguments.start,
+        ascii_only=arguments.ascii,
+        theme=theme,
+        keymap=keymap,
+    )
+    print(said)
     return 0
 
 

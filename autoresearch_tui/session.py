@@ -286,7 +286,15 @@ def _any_git_directory(start: Path) -> Path:
 
 def sessions(repository: Path) -> list[Session]:
     """Return the sessions of the repository around a path, the most recently used last."""
-    root = git_directory(repository) / FOLDER_NAME
+    return _sessions_in(git_directory(repository) / FOLDER_NAME)
+
+
+def neighbours(session: Session) -> list[Session]:
+    """Return the sessions of a session's repository, itself among them, in the same order."""
+    return _sessions_in(session.folder.parent)
+
+
+def _sessions_in(root: Path) -> list[Session]:
     if not root.is_dir():
         return []
     found = [Session(folder) for folder in root.iterdir() if (folder / "journal.jsonl").is_file()]

@@ -153,6 +153,15 @@ class RetentionSettings(_Section, frozen=True, kw_only=True):
     """How long outputs and step losses of what was not kept are kept."""
 
 
+class TuiSettings(_Section, frozen=True, kw_only=True):
+    """How the screen looks and is handled; it is read anew by every screen."""
+
+    theme: str | None = None
+    """A theme's name; by the terminal's colours, or what was chosen on the screen."""
+    keys: dict[str, str] = {}
+    """Keys by what they do, `pause = "space"`: the help names all."""
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything that a person can set."""
 
@@ -166,6 +175,21 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     notify: NotifySettings = NotifySettings()
     watchdog: WatchdogSettings = WatchdogSettings()
     retention: RetentionSettings = RetentionSettings()
+    tui: TuiSettings = TuiSettings()
+
+
+def load_tui(repository: Path, environ: Mapping[str, str]) -> TuiSettings:
+    """Return the settings of the screen alone: a night is watched whatever else the file says.
+
+    Raises:
+        SettingsError: the file can not be read, or a value of `[tui]` is wrong.
+    """
+    file = _file_layer(repository / FILE_NAME)
+    layer = {section: values for section, values in file.items() if section == "tui"}
+    _flatten_keys(layer)
+    _check(str(repository / FILE_NAME), layer)
+    merged: Layer = {"tui": layer.get("tui", {}) | _environment_layer(environ).get("tui", {})}
+    return msgspec.convert(merged, Settings).tui
 
 
 def load(
@@ -189,6 +213,7 @@ def load(
         ("the command line", flags),
     ):
         _rename_aliases(layer)
+        _flatten_keys(layer)
         _check(source, layer)
         for section, values in layer.items():
             merged.setdefault(section, {}).update(values)
@@ -228,6 +253,25 @@ def _rename_aliases(layer: Layer) -> None:
         values = layer.get(section)
         if isinstance(values, dict) and alias in values:
             cast("Layer", values)[key] = cast("Layer", values).pop(alias)
+
+
+def _flatten_keys(layer: Layer) -> None:
+    """Join what TOML takes apart: in `[tui.keys]`, `view.open = "o"` is a table in a table."""
+    tui = layer.get("tui")
+    if not isinstance(tui, dict):
+        return
+    section = cast("Layer", tui)
+    keys = section.get("keys")
+    if isinstance(keys, dict):
+        section["keys"] = dict(_flat("", cast("Layer", keys)))
+
+
+def _flat(prefix: str, table: Layer) -> Iterator[tuple[str, Any]]:
+    for name, value in table.items():
+        if isinstance(value, dict):
+            yield from _flat(f"{prefix}{name}.", cast("Layer", value))
+        else:
+            yield prefix + name, value
 
 
 def _file_layer(path: Path) -> Layer:

@@ -77,7 +77,9 @@ def _read(device: Any) -> DeviceSample | None:
             power_w=_optional(NVML.nvmlDeviceGetPowerUsage, device, 1e-3),
             power_limit_w=_optional(NVML.nvmlDeviceGetEnforcedPowerLimit, device, 1e-3),
             temperature_c=_optional(_temperature, device),
+            temperature_limit_c=_optional(_temperature_limit, device),
             clock_mhz=_optional(_clock, device),
+            clock_limit_mhz=_optional(_clock_limit, device),
             throttle=_throttle(device),
         )
     except NVML.NVMLError:
@@ -96,8 +98,16 @@ def _temperature(device: Any) -> float:
     return NVML.nvmlDeviceGetTemperature(device, NVML.NVML_TEMPERATURE_GPU)
 
 
+def _temperature_limit(device: Any) -> float:
+    return NVML.nvmlDeviceGetTemperatureThreshold(device, NVML.NVML_TEMPERATURE_THRESHOLD_SLOWDOWN)
+
+
 def _clock(device: Any) -> float:
     return NVML.nvmlDeviceGetClockInfo(device, NVML.NVML_CLOCK_SM)
+
+
+def _clock_limit(device: Any) -> float:
+    return NVML.nvmlDeviceGetMaxClockInfo(device, NVML.NVML_CLOCK_SM)
 
 
 def _throttle(device: Any) -> str | None:

@@ -19,7 +19,11 @@ class DeviceSample(msgspec.Struct, frozen=True, kw_only=True):
     power_w: float | None = None
     power_limit_w: float | None = None
     temperature_c: float | None = None
+    temperature_limit_c: float | None = None
+    """Where the device slows itself down."""
     clock_mhz: float | None = None
+    clock_limit_mhz: float | None = None
+    """The fastest that it can be."""
     throttle: str | None = None
     """Why the device is slowed down, in a word; none when it is not."""
 

@@ -2,10 +2,13 @@
 
 from autoresearch_tui.control import client
 from autoresearch_tui.control.messages import Kill, Pause, Promote, Resume, Skip, Steer, Stop, Undo
+from autoresearch_tui.session import Session
 from autoresearch_tui.tui.approving import Approving
 from autoresearch_tui.tui.screens.dialogs import AskScreen, ChoiceScreen
+from autoresearch_tui.tui.screens.picker import PickerScreen
 from autoresearch_tui.tui.text import one_line
 from autoresearch_tui.tui.verbs import skippable
+from autoresearch_tui.tui.widgets.canvas import Pane
 
 
 class Actions(Approving):
@@ -105,3 +108,25 @@ class Actions(Approving):
     def action_detach(self) -> None:
         """Close the screen and leave the lab alone."""
         self.exit()
+
+    def action_copy(self) -> None:
+        """Copy what the focused pane hands out."""
+        pane = self.screen.focused
+        handed = pane.copied() if isinstance(pane, Pane) else None
+        if handed is None:
+            self.say("There is nothing to copy here; go to a pane by its digit first.", "warn")
+        else:
+            self.copy(*handed)
+
+    def action_sessions(self) -> None:
+        """Ask for another session of the repository, and go there."""
+
+        async def go(chosen: Session | None) -> None:
+            if chosen is not None and chosen != self.session:
+                await self.show_session(chosen)
+
+        self.push_screen(PickerScreen(self.session), go)
+
+    def action_commands(self) -> None:
+        """Find a verb by its name."""
+        self.action_command_palette()

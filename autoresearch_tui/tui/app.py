@@ -2,8 +2,9 @@
 
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
+from pathlib import Path
 from typing import ClassVar
 
 from textual import work
@@ -11,25 +12,25 @@ from textual.app import SystemCommand
 from textual.binding import BindingType
 from textual.message import Message
 from textual.screen import Screen
+from textual.theme import BUILTIN_THEMES, Theme
+from textual.timer import Timer
 
 from autoresearch_tui.session import LabLife, Session
-from autoresearch_tui.tui import news, terminal, themes, verbs
+from autoresearch_tui.tui import clipboard, news, terminal, themes, verbs
 from autoresearch_tui.tui.actions import Actions
+from autoresearch_tui.tui.layout import Layout, user_folder
 from autoresearch_tui.tui.night import Night
 from autoresearch_tui.tui.screens.cockpit import CockpitScreen
 from autoresearch_tui.tui.screens.experiment import ExperimentScreen
-from autoresearch_tui.tui.screens.help import HelpScreen
+from autoresearch_tui.tui.screens.help import HelpScreen, Key
+from autoresearch_tui.tui.screens.palette import Palette
 from autoresearch_tui.tui.screens.paned import PanedScreen
 from autoresearch_tui.tui.text import bpb, one_line
 from autoresearch_tui.tui.widgets.canvas import Pane
 from autoresearch_tui.tui.widgets.reasoning import NOTICE_STYLES
 
 READ_INTERVAL_S = 0.5
-GENERAL_KEYS = [
-    ("1-6", "panes", "Go to a pane; Tab goes through them."),
-    ("z", "zoom", "Fill the screen with the focused pane, or show all."),
-    ("ctrl+p", "commands", "Find a command by its name; change the theme."),
-]
+HELP_GROUPS = ("This pane", "Verbs", "This screen", "Moving about")
 
 
 class Loaded(Message):
@@ -48,6 +49,7 @@ class Cockpit(Actions):
     TITLE = "autoresearch"
     ENABLE_COMMAND_PALETTE = True
     COMMAND_PALETTE_BINDING = "ctrl+p"
+    """Beside the key of the verb `commands`, for those who know it from elsewhere."""
     BINDINGS: ClassVar[list[BindingType]] = [verb.binding for verb in verbs.VERBS]
 
     def __init__(
@@ -56,17 +58,40 @@ class Cockpit(Actions):
         *,
         ascii_only: bool = False,
         now: Callable[[], float] = time.time,
+        theme: str | None = None,
+        keymap: Mapping[str, str] | None = None,
+        folder: Path | None = None,
+        pick: bool = False,
     ) -> None:
-        """Show `session`; `now` is the clock that times left are counted by."""
-        super().__init__()
+        """Show `session`.
+
+        Args:
+            session: whose files are followed.
+            ascii_only: draw with ASCII characters alone.
+            now: the clock that times left are counted by.
+            theme: a theme's name, over what the person chose last; unknown ones count for none.
+            keymap: keys by binding ids, as `keys.keymap` returns them.
+            folder: where the person's choices and copies are kept; nowhere without one.
+            pick: ask first which of the repository's sessions to show.
+        """
+        # Without colours Textual would still paint in greys, unless the terminal's own are meant.
+        super().__init__(ansi_color=True if "NO_COLOR" in os.environ else None)
         self.session = session
         self.ascii_only = ascii_only
         self.night = Night(session, now)
+        self.folder = folder
+        self.layout = Layout(folder)
         self._now = now
+        self._pick = pick
         self._noticed_at = 0.0
-        self.register_theme(themes.NIGHT)
-        self.register_theme(themes.DAY)
-        self.theme = themes.NIGHT.name
+        self._looking: Timer | None = None
+        for ours in themes.OURS:
+            self.register_theme(ours)
+        self._theme_choice = themes.choice_of(os.environ)
+        wanted = theme or self.layout.get(self._theme_choice)
+        known = wanted in self.available_themes
+        self.theme = wanted if wanted and known else themes.default(os.environ).name
+        self.set_keymap(dict(keymap or {}))
         self.set_class(ascii_only, "-ascii")
 
     def get_css_variables(self) -> dict[str, str]:
@@ -78,9 +103,15 @@ class Cockpit(Actions):
         """Begin with the main screen."""
         return CockpitScreen()
 
+    def _keep_theme(self, theme: Theme) -> None:
+        self.layout.put(self._theme_choice, theme.name)
+
     def on_mount(self) -> None:
         """Paint first, then read a journal of any length."""
+        self.theme_changed_signal.subscribe(self, self._keep_theme)
         self.call_after_refresh(self._load)
+        if self._pick:
+            self.action_sessions()
 
     @work(thread=True)
     def _load(self) -> None:
@@ -90,12 +121,27 @@ class Cockpit(Actions):
 
     def on_loaded(self, message: Loaded) -> None:
         """Begin to follow a night that was read up to now."""
+        if message.night.session != self.session:
+            return
         self.night = message.night
         self._show()
-        self.set_interval(READ_INTERVAL_S, self.look)
+        if self._looking is None:
+            self._looking = self.set_interval(READ_INTERVAL_S, self.look)
+
+    async def show_session(self, session: Session) -> None:
+        """Show another session from its start, on a fresh main screen."""
+        self.session = session
+        self.night = Night(session, self._now)
+        self._asked_about, self._noticed_at = None, 0.0
+        while len(self.screen_stack) > 1:
+            await self.pop_screen()
+        await self.switch_screen(CockpitScreen())  # pyright: ignore[reportUnknownMemberType]
+        self.call_after_refresh(self._load)
 
     def look(self) -> None:
         """Take in what was written, and draw what changed."""
+        if not self.night.loaded:
+            return
         if self.night.read() or self.night.lively:
             self._show()
         self._notify_terminal()
@@ -142,14 +188,40 @@ class Cockpit(Actions):
     def action_help(self) -> None:
         """Explain the focused pane and the keys."""
         focused = self.screen.focused
-        keys: dict[str, tuple[str, str, str]] = {}
-        for _, binding, _, _ in self.screen.active_bindings.values():
-            of_pane = (binding.id or "pane.").startswith("pane.")
-            if binding.tooltip and not of_pane and binding.action not in keys:
-                key = binding.key_display or self.get_key_display(binding)
-                keys[binding.action] = (key, binding.description, binding.tooltip)
+        groups: dict[str, dict[str, Key]] = {title: {} for title in HELP_GROUPS}
+        for node, binding, _, _ in self.screen.active_bindings.values():
+            if not binding.tooltip or binding.system or binding.id is None:
+                continue
+            own, verb, screen, moving = groups.values()
+            group = verb if binding.id in verbs.BY_ID else own if node is focused else screen
+            group = moving if binding.id.startswith("pane.") else group
+            key = binding.key_display or self.get_key_display(binding)
+            if (known := group.get(binding.id)) is not None:
+                key = f"{known.key} {key}"
+            group[binding.id] = Key(key, binding.tooltip, binding.id)
         pane = focused if isinstance(focused, Pane) else None
-        self.push_screen(HelpScreen(pane, [*keys.values(), *GENERAL_KEYS]))
+        rows = {title: list(each.values()) for title, each in groups.items() if each}
+        self.push_screen(HelpScreen(pane, rows))
+
+    def action_command_palette(self) -> None:
+        """Find a verb by its name."""
+        if not isinstance(self.screen, Palette):
+            self.push_screen(Palette(id="--command-palette"))
+
+    def copy(self, what: str, text: str) -> None:
+        """Copy text to the terminal's clipboard and to a file; `what` it is, for the answer."""
+        self.copy_to_clipboard(text)
+        count = f"{len(text):,} characters"
+        if self.folder is None:
+            self.say(f"Copied {what} ({count}) to the terminal's clipboard.", "good")
+            return
+        try:
+            where = clipboard.told(clipboard.keep(self.folder, text))
+        except OSError as error:
+            why = f"no file: {error.strerror}"
+            self.say(f"Copied {what} ({count}) to the terminal's clipboard; {why}.", "warn")
+        else:
+            self.say(f"Copied {what} ({count}): terminal's clipboard, and {where}", "good")
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Offer every verb in the palette too."""
@@ -162,13 +234,35 @@ class Cockpit(Actions):
         yield SystemCommand("Theme", "Change the colours", self.action_change_theme)
 
 
-def run(session: Session, *, ascii_only: bool = False) -> str:
-    """Show a session until the person leaves, and return a closing sentence."""
-    cockpit = Cockpit(session, ascii_only=ascii_only or not terminal.speaks_utf8())
+def run(
+    session: Session,
+    *,
+    ascii_only: bool = False,
+    theme: str | None = None,
+    keymap: Mapping[str, str] | None = None,
+    pick: bool = False,
+) -> str:
+    """Show a session until the person leaves, and return a closing sentence.
+
+    `Cockpit` says what the arguments are.
+    """
+    cockpit = Cockpit(
+        session,
+        ascii_only=ascii_only or not terminal.speaks_utf8(),
+        theme=theme,
+        keymap=keymap,
+        folder=user_folder(),
+        pick=pick,
+    )
     terminal.end_when_hung_up()
     # Over a slow link each movement of the mouse would cost a round trip.
     cockpit.run(mouse=not terminal.over_ssh())
     return closing_sentence(cockpit.night)
+
+
+def theme_names() -> list[str]:
+    """Return the names of all themes, ours first."""
+    return [theme.name for theme in themes.OURS] + sorted(BUILTIN_THEMES)
 
 
 def closing_sentence(night: Night) -> str:

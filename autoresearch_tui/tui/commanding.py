@@ -29,6 +29,14 @@ class Commanding(App[None]):
     session: Session
     night: Night
 
+    def copy(self, what: str, text: str) -> None:
+        """Copy text, and say where it went; `what` names it."""
+        raise NotImplementedError
+
+    async def show_session(self, session: Session) -> None:
+        """Show another session."""
+        raise NotImplementedError
+
     @work(thread=True)
     def tell(self, command: AnyCommand) -> None:
         """Send a command to the lab; its answer is shown when it comes."""

@@ -1,5 +1,6 @@
 """One night as a viewer knows it: the state, and the samples beside it."""
 
+import contextlib
 import math
 import os
 import stat
@@ -7,11 +8,13 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import msgspec
 
 from autoresearch_tui.record import fold
+from autoresearch_tui.record.events import UnknownFact
 from autoresearch_tui.record.journal import JournalReader
 from autoresearch_tui.record.lines import LineTail
 from autoresearch_tui.record.news import news
@@ -26,7 +29,10 @@ TELEMETRY_READ_BYTES = 512 * 1024
 THOUGHTS_KEPT = 2000
 THOUGHTS_READ_BYTES = 4 * 1024 * 1024
 CURVE_POINTS = 4000
-LIFE_POLL_INTERVAL_S = 2.0
+LIFE_POLL_INTERVAL_S = 1.0
+"""With the heartbeat's own patience, a lab that hangs is shown so within 10 s."""
+RATE_AFTER_S = 600.0
+"""Before that, experiments an hour would be a guess."""
 DIFF_LIMIT_BYTES = 256 * 1024
 OUTPUT_TAIL_BYTES = 16 * 1024
 
@@ -85,6 +91,8 @@ class Night:
         self.state = SessionState()
         self.life = LabLife.NONE
         self.loaded = False
+        self.unknown_facts = 0
+        """Facts of kinds, or with meanings, that only a newer version knows."""
         self.news: list[str] = []
         """What the last read found that is worth telling; nothing of what was there before."""
         self.telemetry: deque[TelemetrySample] = deque(maxlen=TELEMETRY_KEPT)
@@ -106,6 +114,7 @@ class Night:
         self.news.clear()
         for fact in self._journal.read():
             fold.apply(state, fact)
+            self.unknown_facts += isinstance(fact, UnknownFact)
             if self.loaded and (told := news(state, fact)):
                 self.news.append(told)
         self._poll_life(at_once=(state.lab_pid, state.stop_reason) != lab_before)
@@ -145,6 +154,34 @@ class Night:
         if run is None or run.clock_started_at is None:
             return None
         return max(0.0, run.clock_started_at + run.budget_s - self.now())
+
+    @property
+    def rate_per_hour(self) -> float | None:
+        """Experiments judged in an hour of the lab's life; none before that says anything."""
+        spent = sum(self.state.ledger_at(self.moment).values())
+        return None if spent < RATE_AFTER_S else self.state.judged_count / spent * 3600
+
+    @property
+    def session_left_s(self) -> tuple[float, bool] | None:
+        """What remains until a limit ends the session, and whether that is a guess by the rate.
+
+        None where no limit of time or number is set, or the rate is not known yet.
+        """
+        left: list[tuple[float, bool]] = []
+        for value in self.state.limits.values():
+            try:
+                ends_at = datetime.fromisoformat(value).timestamp()
+            except ValueError:
+                continue
+            # A number can be read as a date too, the year 100 for one.
+            if "T" in value:
+                left.append((max(0.0, ends_at - self.now()), False))
+        rate = self.rate_per_hour
+        with contextlib.suppress(ValueError):
+            most = float(self.state.limits.get("experiments", ""))
+            if rate:
+                left.append((max(0.0, most - self.state.judged_count) / rate * 3600, True))
+        return min(left, default=None)
 
     def diff(self, experiment: int) -> str:
         """Return an experiment's change against its parent, made safe to show; may be empty."""

@@ -3,6 +3,7 @@
 import tempfile
 import time
 from bisect import bisect_right
+from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 
@@ -14,6 +15,7 @@ from autoresearch_tui.control.messages import AnyCommand
 from autoresearch_tui.session import Session
 from autoresearch_tui.tui import terminal, verbs
 from autoresearch_tui.tui.app import Cockpit
+from autoresearch_tui.tui.layout import user_folder
 from autoresearch_tui.tui.night import Night
 from autoresearch_tui.tui.screens.paned import PanedScreen
 from autoresearch_tui.tui.tape import Tape
@@ -23,6 +25,8 @@ from autoresearch_tui.tui.widgets.header import Header
 
 SPEEDS = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0)
 """Seconds of the night in a second before the screen."""
+ELSEWHERE = ("sessions", "program")
+"""Verbs of the screen alone that would lead out of the night that is played."""
 HINT = "space pause  + - speed  ← → experiment "
 
 
@@ -93,9 +97,25 @@ class Replay(Cockpit):
         ),
     ]
 
-    def __init__(self, tape: Tape, speed: float, *, ascii_only: bool = False) -> None:
-        """Play `tape` at `speed`, from where it stands."""
-        super().__init__(tape.session, ascii_only=ascii_only, now=lambda: tape.moment)
+    def __init__(
+        self,
+        tape: Tape,
+        speed: float,
+        *,
+        ascii_only: bool = False,
+        theme: str | None = None,
+        keymap: Mapping[str, str] | None = None,
+        folder: Path | None = None,
+    ) -> None:
+        """Play `tape` at `speed`, from where it stands; the rest is as for a `Cockpit`."""
+        super().__init__(
+            tape.session,
+            ascii_only=ascii_only,
+            now=lambda: tape.moment,
+            theme=theme,
+            keymap=keymap,
+            folder=folder,
+        )
         self.tape = tape
         self.speed = speed
         self.standing = False
@@ -123,7 +143,7 @@ class Replay(Cockpit):
         if action == "jump":
             return bool(self.tape.proposals)
         verb = verbs.BY_ID.get(action)
-        if verb is not None and verb.command:
+        if verb is not None and (verb.command or verb.id in ELSEWHERE):
             return False
         return super().check_action(action, parameters)
 
@@ -170,11 +190,18 @@ class Replay(Cockpit):
 
 
 def run(
-    recorded: Session, speed: float, *, start: int | None = None, ascii_only: bool = False
+    recorded: Session,
+    speed: float,
+    *,
+    start: int | None = None,
+    ascii_only: bool = False,
+    theme: str | None = None,
+    keymap: Mapping[str, str] | None = None,
 ) -> str:
     """Play a session until the person leaves, and return a closing sentence.
 
-    It begins where experiment `start` was proposed, or with the first fact.
+    It begins where experiment `start` was proposed, or with the first fact. `Cockpit` says what
+    the other arguments are.
 
     Raises:
         SessionError: nothing is recorded.
@@ -183,7 +210,14 @@ def run(
         tape = Tape(recorded, Path(scratch))
         moments = {number: at for at, number in tape.proposals}
         tape.seek(moments.get(start or 0, tape.began_at) if start else tape.began_at)
-        replay = Replay(tape, speed, ascii_only=ascii_only or not terminal.speaks_utf8())
+        replay = Replay(
+            tape,
+            speed,
+            ascii_only=ascii_only or not terminal.speaks_utf8(),
+            theme=theme,
+            keymap=keymap,
+            folder=user_folder(),
+        )
         terminal.end_when_hung_up()
         replay.run(mouse=not terminal.over_ssh())
         tape.close()

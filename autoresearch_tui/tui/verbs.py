@@ -151,6 +151,28 @@ VERBS = (
         means_something=lambda night: night.state.incumbent is not None,
     ),
     Verb(
+        id="copy",
+        key="y",
+        name="copy",
+        tooltip="Copy what the focused pane holds, to the terminal's clipboard and to a file.",
+        is_shown=False,
+    ),
+    Verb(
+        id="sessions",
+        key="t",
+        name="other nights",
+        tooltip="Go to another session of this repository, live or past.",
+        command="attach",
+        is_shown=False,
+    ),
+    Verb(
+        id="commands",
+        key="colon",
+        name="commands",
+        tooltip="Find any of these by its name; change the theme.",
+        is_shown=False,
+    ),
+    Verb(
         id="help",
         key="question_mark",
         name="help",

@@ -3,7 +3,7 @@
 from enum import StrEnum
 
 from autoresearch_tui.record.events import Status
-from autoresearch_tui.record.state import Activity, Phase, SessionState
+from autoresearch_tui.record.state import Activity, Experiment, Phase, SessionState
 from autoresearch_tui.session import LabLife
 from autoresearch_tui.tui.ascii import CROSS
 
@@ -109,6 +109,11 @@ PHASE_WORDS = {
     Phase.EVALUATED: "judging",
     Phase.JUDGED: "judged",
 }
+
+
+def standing(experiment: Experiment) -> str:
+    """Return who computed an experiment's metric, and how sure it is; empty without one."""
+    return f"{experiment.standing}, unconfirmed" if experiment.standing else ""
 
 
 def word_for(state: SessionState, life: LabLife) -> Word:

@@ -10,7 +10,7 @@ from textual.message import Message
 from autoresearch_tui.tui.screens.paned import PanedScreen
 from autoresearch_tui.tui.widgets.diff import DiffPane
 from autoresearch_tui.tui.widgets.experiments import ExperimentsPane
-from autoresearch_tui.tui.widgets.footer import Footer
+from autoresearch_tui.tui.widgets.footer import Footer, VerbsFirst
 from autoresearch_tui.tui.widgets.header import Header
 from autoresearch_tui.tui.widgets.history import HistoryPane
 from autoresearch_tui.tui.widgets.loss import LossPane
@@ -18,7 +18,7 @@ from autoresearch_tui.tui.widgets.machine import MachinePane
 from autoresearch_tui.tui.widgets.reasoning import ReasoningPane
 
 
-class CockpitScreen(PanedScreen):
+class CockpitScreen(VerbsFirst, PanedScreen):
     """Everything about the night at a glance."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -39,6 +39,7 @@ class CockpitScreen(PanedScreen):
         ),
     ]
     AUTO_FOCUS = "#experiments"
+    KEPT_AS = "cockpit"
 
     class Opened(Message):
         """An experiment is to be shown by itself."""
@@ -79,6 +80,16 @@ class CockpitScreen(PanedScreen):
         history.selected = selected
         history.redraw()
 
+    def restore(self) -> None:
+        """Take up what the person chose last."""
+        self._view(loss=self.kept.get("cockpit.view") == "loss")
+        super().restore()
+
+    def _view(self, *, loss: bool) -> None:
+        """Show the loss curve or the history where there is room for only one."""
+        self.set_class(loss, "-loss")
+        self.keep("view", "loss" if loss else "")
+
     def action_change_view(self) -> None:
         """Change between the history and the loss curve, where there is room for only one."""
         self.action_focus_pane(4 if self.has_class("-loss") else 6)
@@ -86,7 +97,7 @@ class CockpitScreen(PanedScreen):
     def action_focus_pane(self, digit: int) -> None:
         """Focus a pane; the history and the loss curve may share one place."""
         if digit in (4, 6):
-            self.set_class(digit == 6, "-loss")
+            self._view(loss=digit == 6)
         super().action_focus_pane(digit)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:

@@ -1,6 +1,6 @@
 """What the screens with panes have in common: focus by digit, filling the screen, size classes."""
 
-from typing import ClassVar
+from typing import ClassVar, cast
 
 from textual import events
 from textual.binding import Binding, BindingType
@@ -8,7 +8,8 @@ from textual.geometry import Size
 from textual.screen import Screen
 from textual.widgets import Static
 
-from autoresearch_tui.tui.widgets.canvas import Pane
+from autoresearch_tui.tui.layout import Layout
+from autoresearch_tui.tui.widgets.canvas import Pane, Viewer
 from autoresearch_tui.tui.widgets.footer import Footer
 
 MIN_WIDTH, MIN_HEIGHT = 60, 20
@@ -30,7 +31,7 @@ class PanedScreen(Screen[None]):
                 tooltip="Go to the pane with this number.",
                 id=f"pane.{digit}",
             )
-            for digit in range(1, 7)
+            for digit in range(1, 10)
         ),
         Binding(
             "z",
@@ -40,6 +41,9 @@ class PanedScreen(Screen[None]):
             id="pane.zoom",
         ),
     ]
+
+    KEPT_AS: ClassVar[str] = ""
+    """Under which name the person's choices on this screen are kept; empty for not at all."""
 
     def show_night(self) -> None:
         """Draw what changed."""
@@ -70,7 +74,26 @@ class PanedScreen(Screen[None]):
         """Show what is known."""
         # On a busy machine the first size can be known before there is a screen to tell of it.
         self._choose_layout(self.app.size)  # pyright: ignore[reportUnknownMemberType]
+        self.call_after_refresh(self.restore)
         self.show_night()
+
+    def restore(self) -> None:
+        """Take up what the person chose last."""
+        if self.KEPT_AS and (filled := self.kept.get(f"{self.KEPT_AS}.filled")):
+            for pane in self.query(Pane):
+                if pane.id == filled:
+                    self._zoom(pane)
+                    self.call_after_refresh(self.set_focus, pane)
+
+    def keep(self, what: str, value: str) -> None:
+        """Keep a choice for the person's next screen."""
+        if self.KEPT_AS:
+            self.kept.put(f"{self.KEPT_AS}.{what}", value)
+
+    @property
+    def kept(self) -> Layout:
+        """What the person chose."""
+        return cast("Viewer", self.app).layout  # pyright: ignore[reportUnknownMemberType]
 
     def on_screen_resume(self) -> None:
         """Catch up with what happened while another screen was on top."""
@@ -95,6 +118,7 @@ class PanedScreen(Screen[None]):
 
     def _zoom(self, pane: Pane | None) -> None:
         self.set_class(pane is not None, "-zoomed")
+        self.keep("filled", (pane.id or "") if pane else "")
         for each in self.query(Pane):
             each.set_class(each is pane, "-zoomed")
         for box in self.query("#progress"):

@@ -13,6 +13,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from autoresearch_tui.tui.ascii import to_ascii
+from autoresearch_tui.tui.layout import Layout
 from autoresearch_tui.tui.night import Night
 from autoresearch_tui.tui.text import Line, fit, width_of
 
@@ -44,6 +45,7 @@ class Viewer(Protocol):
 
     night: Night
     ascii_only: bool
+    layout: Layout
 
     def get_key_display(self, binding: Binding) -> str:
         """Return how a key is named to a person."""
@@ -133,12 +135,44 @@ class Pane(Canvas, can_focus=True):
     """A canvas with a title, which may hold more rows than it shows."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up", "scroll_rows(-1)", "up", show=False, id="pane.up"),
-        Binding("down", "scroll_rows(1)", "down", show=False, id="pane.down"),
-        Binding("pageup", "scroll_pages(-1)", "page up", show=False, id="pane.page_up"),
-        Binding("pagedown", "scroll_pages(1)", "page down", show=False, id="pane.page_down"),
-        Binding("home", "scroll_to_start", "start", show=False, id="pane.start"),
-        Binding("end", "scroll_to_end", "end", show=False, id="pane.end"),
+        Binding(
+            "up", "scroll_rows(-1)", "up", show=False, tooltip="Scroll up a row.", id="pane.up"
+        ),
+        Binding(
+            "down",
+            "scroll_rows(1)",
+            "down",
+            show=False,
+            tooltip="Scroll down a row.",
+            id="pane.down",
+        ),
+        Binding(
+            "pageup",
+            "scroll_pages(-1)",
+            "page up",
+            show=False,
+            tooltip="Scroll up by what is in view.",
+            id="pane.page_up",
+        ),
+        Binding(
+            "pagedown",
+            "scroll_pages(1)",
+            "page down",
+            show=False,
+            tooltip="Scroll down by what is in view.",
+            id="pane.page_down",
+        ),
+        Binding(
+            "home",
+            "scroll_to_start",
+            "start",
+            show=False,
+            tooltip="Go to the first row.",
+            id="pane.start",
+        ),
+        Binding(
+            "end", "scroll_to_end", "end", show=False, tooltip="Go to the last row.", id="pane.end"
+        ),
     ]
     ID: ClassVar[str]
     NAME: ClassVar[str]
@@ -158,6 +192,14 @@ class Pane(Canvas, can_focus=True):
     def rows(self, width: int) -> list[Line]:
         """Return all rows at this width, shown or not."""
         raise NotImplementedError
+
+    def copied(self) -> tuple[str, str] | None:
+        """Return what the key for copying takes: what it is in words, and the text; or none.
+
+        By default that is what is in view.
+        """
+        rows = ("".join(text for text, _ in line).rstrip() for line in self._lines)
+        return f"what is in view of {self.NAME}", "\n".join(rows) + "\n"
 
     def draw(self, size: Size) -> list[Line]:
         """Return the rows in view."""

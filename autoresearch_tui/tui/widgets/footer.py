@@ -3,32 +3,17 @@
 from textual.geometry import Size
 
 from autoresearch_tui.tui.text import Line, width_of
+from autoresearch_tui.tui.verbs import VERBS
 from autoresearch_tui.tui.widgets.canvas import Canvas
 from autoresearch_tui.tui.words import GLYPHS, LABLESS
 
 SAY_S = 8.0
 FOR_THE_LAB = ("pause", "steer", "kill", "stop")
-ORDER = (
-    "app.pop_screen",
-    "step(-1)",
-    "step(1)",
-    "play",
-    "speed(1)",
-    "speed(-1)",
-    "jump(-1)",
-    "jump(1)",
-    "approve",
-    "reject",
-    "pause",
-    "steer",
-    "kill",
-    "stop",
-    "detach",
-    "open",
-    "change_view",
-    "zoom",
-)
-"""The verbs first, for what only changes the view can be looked up in the help."""
+RANKS = {verb.id: rank for rank, verb in enumerate(VERBS)}
+
+
+class VerbsFirst:
+    """Marks a screen in whose footer the verbs come before its own keys."""
 
 
 class Footer(Canvas):
@@ -70,7 +55,9 @@ class Footer(Canvas):
             line.append((f"{LABLESS[word]} {again}  ", f"strong {GLYPHS[word][1]}"))
         help_item = shown.pop("help", ())
         room = width - width_of(tuple(line)) - width_of(help_item)
-        for action in sorted(shown, key=lambda each: ORDER.index(each) if each in ORDER else 99):
+        # On the main screen the verbs matter most; elsewhere what only that screen can do.
+        others = len(RANKS) if isinstance(self.screen, VerbsFirst) else -1
+        for action in sorted(shown, key=lambda each: RANKS.get(each, others)):
             if width_of(shown[action]) <= room:
                 room -= width_of(shown[action])
                 line.extend(shown[action])

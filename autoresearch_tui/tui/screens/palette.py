@@ -1,0 +1,16 @@
+"""The command palette: every verb by its name."""
+
+from textual.command import CommandPalette
+from textual.widgets import Input, LoadingIndicator
+
+
+class Palette(CommandPalette):
+    """Textual's palette without what moves by itself: a blinking cursor, a running light."""
+
+    def on_mount(self) -> None:
+        """Keep still while nobody types."""
+        self.query_one(Input).cursor_blink = False
+        # It stays in place, for the palette looks it up, and takes no room and no time.
+        light = self.query_one(LoadingIndicator)
+        light.display = False
+        light.auto_refresh = None
