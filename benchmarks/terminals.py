@@ -48,6 +48,7 @@ class Terminal:
             "TERM": "xterm-256color",
             "SSH_TTY": "/dev/pts/9",
             "PYTHONUTF8": "1",
+            "XDG_STATE_HOME": str(folder / ".state"),
             "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
         }
         self._terminal = ours
