@@ -111,6 +111,10 @@ def lines(state: SessionState, fact: AnyFact) -> Iterator[str]:
             size = f"[+{fact.lines_added} -{fact.lines_removed}]"
             yield f"#{fact.experiment:<4}carried over to #{fact.parent} {size}"
             yield from (f"#{fact.experiment:<4}! {mark}" for mark in fact.marks)
+        case events.Amended():
+            size = f"[+{fact.lines_added} -{fact.lines_removed}]"
+            yield f"#{fact.experiment:<4}changed by {fact.by} {size}"
+            yield from (f"#{fact.experiment:<4}! {mark}" for mark in fact.marks)
         case events.EditQueued():
             yield f"edit {fact.edit} queued by {fact.by}: {fact.title}"
         case events.ApprovalRequested():
@@ -120,6 +124,8 @@ def lines(state: SessionState, fact: AnyFact) -> Iterator[str]:
                 yield f"#{fact.experiment:<4}without an answer: {policy}"
         case events.Approved():
             yield f"#{fact.experiment:<4}approved by {fact.by}"
+        case events.ApprovalChanged():
+            yield f"approval is now {fact.mode}, by {fact.by}"
         case events.RunEnded(outcome=RunOutcome.INTERRUPTED):
             experiment = state.experiments.get(fact.experiment)
             again = experiment is None or experiment.skipped_by is None

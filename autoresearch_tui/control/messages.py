@@ -3,6 +3,8 @@
 Every command may be given twice: the second time answers `changed: false`.
 """
 
+from typing import Literal
+
 import msgspec
 
 LINE_LIMIT_BYTES = 4 << 20
@@ -44,6 +46,33 @@ class Reject(Command, frozen=True, kw_only=True, tag="reject"):
 
     experiment: int | None = None
     reason: str = ""
+
+
+class SendBack(Command, frozen=True, kw_only=True, tag="send_back"):
+    """Refuse the waiting experiment, and give the next proposal a sentence about it."""
+
+    experiment: int | None = None
+    text: str
+
+
+class Amend(Command, frozen=True, kw_only=True, tag="amend"):
+    """Put a person's file in the place of the waiting experiment's; it is then asked about anew."""
+
+    experiment: int
+    commit: str
+    """The version of it that was changed."""
+    train: str
+    """The whole file."""
+
+
+class SetApproval(Command, frozen=True, kw_only=True, tag="set_approval"):
+    """Have every edit run at once from here on, or wait for a person; until the lab ends."""
+
+    mode: Literal["auto", "ask"]
+    experiment: int | None = None
+    """The waiting one that was shown, which `auto` approves too; none where none was."""
+    commit: str | None = None
+    """The version of it that was shown."""
 
 
 class Kill(Command, frozen=True, kw_only=True, tag="kill"):
@@ -95,7 +124,21 @@ class Stop(Command, frozen=True, kw_only=True, tag="stop"):
 
 
 AnyCommand = (
-    Ping | Pause | Resume | Approve | Reject | Kill | Skip | Undo | Promote | Try | Steer | Stop
+    Ping
+    | Pause
+    | Resume
+    | Approve
+    | Reject
+    | SendBack
+    | Amend
+    | SetApproval
+    | Kill
+    | Skip
+    | Undo
+    | Promote
+    | Try
+    | Steer
+    | Stop
 )
 
 

@@ -1,5 +1,7 @@
 """Whether an edit waits for a person, and what becomes of it where nobody comes."""
 
+import msgspec
+
 from autoresearch_tui.record import events
 from autoresearch_tui.record.events import Absence, ApprovalMode
 from autoresearch_tui.record.state import Experiment, Phase, SessionState
@@ -9,6 +11,11 @@ BY_POLICY = "the policy for absence"
 BY_MODE = "the session's approval mode, auto"
 
 Decision = events.ApprovalRequested | events.Approved | events.Rejected
+
+
+def in_force(settings: ApprovalSettings, state: SessionState) -> ApprovalSettings:
+    """Return the settings with the mode that a person may have changed since the lab started."""
+    return msgspec.structs.replace(settings, mode=state.approval)
 
 
 def is_needed(experiment: Experiment, settings: ApprovalSettings) -> bool:

@@ -4,11 +4,12 @@ from collections.abc import Callable
 
 from autoresearch_tui.control import messages
 from autoresearch_tui.control.messages import AnyCommand, Reply, done, nothing, refused
-from autoresearch_tui.lab import clock, hand
+from autoresearch_tui.lab import clock, deciding, hand
 from autoresearch_tui.lab.repository import ExperimentRepository
 from autoresearch_tui.record import events
-from autoresearch_tui.record.events import KnownFact, Status
+from autoresearch_tui.record.events import KnownFact
 from autoresearch_tui.record.state import IN_FLIGHT, Phase, SessionState
+from autoresearch_tui.session import Session
 
 TRAINING = (Phase.STARTING, Phase.COMPILING, Phase.TRAINING)
 
@@ -18,6 +19,7 @@ def answer(
     command: AnyCommand,
     record: Callable[[KnownFact], None],
     repository: ExperimentRepository,
+    session: Session,
 ) -> Reply:
     """Record what a command changes, and return what to tell the person.
 
@@ -39,8 +41,12 @@ def answer(
                 return nothing("it is not paused")
             record(events.Resumed(at=now, by=by))
             return done("resumed")
-        case messages.Approve() | messages.Reject():
-            return _decide(state, command, record)
+        case messages.Approve() | messages.Reject() | messages.SendBack():
+            return deciding.decide(state, command, record)
+        case messages.Amend():
+            return deciding.amend(state, command, record, repository, session)
+        case messages.SetApproval():
+            return deciding.set_mode(state, command, record)
         case messages.Kill():
             return _kill(state, command, record)
         case messages.Skip():
@@ -106,44 +112,6 @@ def _skip(
     reason = command.reason.strip()
     record(events.SkipRequested(at=clock.now(), experiment=number, by=command.by, reason=reason))
     return done(f"#{number} is skipped")
-
-
-def _decide(
-    state: SessionState,
-    command: messages.Approve | messages.Reject,
-    record: Callable[[KnownFact], None],
-) -> Reply:
-    waiting = state.waiting
-    number = waiting.number if command.experiment is None and waiting else command.experiment
-    if number is not None and (decided := _decided(state, number)):
-        return nothing(decided)
-    if waiting is None:
-        return refused("no experiment waits for approval")
-    if number != waiting.number:
-        return refused(f"#{number} is not waiting for approval; #{waiting.number} is")
-    if isinstance(command, messages.Approve) and command.commit not in (None, waiting.commit):
-        return refused(f"#{number} was carried over to #{waiting.parent}: look at its diff again")
-    now = clock.now()
-    if isinstance(command, messages.Approve):
-        record(events.Approved(at=now, experiment=waiting.number, by=command.by))
-        return done(f"#{waiting.number} is approved")
-    reason = command.reason.strip() or "no reason given"
-    record(
-        events.Rejected(
-            at=now, experiment=waiting.number, by=command.by, reason=f"{reason} ({command.by})"
-        )
-    )
-    return done(f"#{waiting.number} is rejected")
-
-
-def _decided(state: SessionState, number: int) -> str | None:
-    """Return how an experiment was decided on, and by whom, or none where it was not."""
-    experiment = state.experiments.get(number)
-    if experiment is not None and experiment.approved_by is not None:
-        return f"#{number} was approved by {experiment.approved_by}"
-    if experiment is not None and experiment.status is Status.REJECTED:
-        return f"#{number} was rejected: {experiment.reason}"
-    return None
 
 
 def _kill(

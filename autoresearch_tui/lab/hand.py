@@ -1,6 +1,5 @@
 """What a person does by hand: undo a keep, promote one, queue an edit of their own."""
 
-import ast
 import contextlib
 import os
 import stat
@@ -15,6 +14,7 @@ from autoresearch_tui.lab.tools import Record
 from autoresearch_tui.record import events
 from autoresearch_tui.record.events import Status
 from autoresearch_tui.record.state import Experiment, SessionState
+from autoresearch_tui.syntax import syntax_trouble
 
 HUMAN_AGENT = "human"
 """Who proposed a person's own edit, as the journal and git name them."""
@@ -133,18 +133,6 @@ def promote(
         return refused(f"nothing was written: {path} changed at this very moment")
     record(events.Promoted(at=clock.now(), experiment=number, path=str(path), by=command.by))
     return done(f"{path} is #{number}'s now; git's index and HEAD are as they were")
-
-
-def syntax_trouble(train: str) -> str | None:
-    """Return why a file can not run at all, as a clause with the line, or none."""
-    try:
-        train.encode()
-        ast.parse(train)
-    except SyntaxError as error:
-        return f"line {error.lineno} does not parse: {error.msg}"
-    except (ValueError, RecursionError, MemoryError) as error:
-        return f"it does not parse: {error or type(error).__name__}"
-    return None
 
 
 def _baseline(state: SessionState) -> Experiment | None:

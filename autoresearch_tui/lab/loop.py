@@ -95,7 +95,7 @@ class Lab:
         """
         try:
             return commands.answer(
-                self.state, command, self._record_command, self._tools.repository
+                self.state, command, self._record_command, self._tools.repository, self._session
             )
         except RepositoryError as error:
             return refused(str(error))
@@ -318,7 +318,7 @@ class Lab:
                 if verdict := self._rebaser.follow(experiment):
                     self._judge(experiment, verdict)
             case Phase.QUEUED | Phase.WAITING_FOR_APPROVAL if step := approval.next_step(
-                experiment, self._tools.settings.approval, now
+                experiment, approval.in_force(self._tools.settings.approval, self.state), now
             ):
                 self.record(step)
             case Phase.QUEUED if self._may_start(experiment):

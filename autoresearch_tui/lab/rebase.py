@@ -11,7 +11,7 @@ from autoresearch_tui.lab import clock, judge, notebook
 from autoresearch_tui.lab.judge import Verdict
 from autoresearch_tui.lab.merging import merge_lines
 from autoresearch_tui.lab.repository import ExperimentRepository
-from autoresearch_tui.lab.storing import change_between, commit_below, write_files
+from autoresearch_tui.lab.storing import change_between, commit_below, restated, write_files
 from autoresearch_tui.lab.tools import Record, Tools
 from autoresearch_tui.record import events
 from autoresearch_tui.record.events import Level, Status
@@ -121,22 +121,7 @@ class Rebaser:
             lines_removed=change.removed,
             marks=list(change.marks),
         )
-        proposed = events.Proposed(
-            at=experiment.proposed_at,
-            experiment=number,
-            parent=rebased.parent,
-            commit=commit,
-            title=experiment.title,
-            hypothesis=experiment.hypothesis,
-            expected_change=experiment.expected_change,
-            agent=experiment.agent,
-            model=experiment.model,
-            lines_added=change.added,
-            lines_removed=change.removed,
-            usage=experiment.usage,
-            marks=list(change.marks),
-            edit=experiment.edit,
-        )
+        proposed = restated(experiment, incumbent.number, commit, change)
         write_files(self._tools.session, proposed, train, change.diff)
         self._record(rebased)
         repository.reference_experiment(number, commit)

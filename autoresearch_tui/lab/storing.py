@@ -7,7 +7,7 @@ import msgspec
 from autoresearch_tui.lab import foreign, notebook
 from autoresearch_tui.lab.look import new_marks
 from autoresearch_tui.record import events
-from autoresearch_tui.record.state import SessionState
+from autoresearch_tui.record.state import Experiment, SessionState
 from autoresearch_tui.session import Session
 
 
@@ -41,6 +41,28 @@ def commit_below(state: SessionState, parent: int | None) -> str | None:
     if parent == state.incumbent and state.branch_commit is not None:
         return state.branch_commit
     return state.experiments[parent].commit
+
+
+def restated(
+    experiment: Experiment, parent: int | None, commit: str, change: Change
+) -> events.Proposed:
+    """Return the proposal of an experiment as another commit holds it, for its files."""
+    return events.Proposed(
+        at=experiment.proposed_at,
+        experiment=experiment.number,
+        parent=parent,
+        commit=commit,
+        title=experiment.title,
+        hypothesis=experiment.hypothesis,
+        expected_change=experiment.expected_change,
+        agent=experiment.agent,
+        model=experiment.model,
+        lines_added=change.added,
+        lines_removed=change.removed,
+        usage=experiment.usage,
+        marks=list(change.marks),
+        edit=experiment.edit,
+    )
 
 
 def write_files(session: Session, proposed: events.Proposed, train: str, diff: str) -> None:

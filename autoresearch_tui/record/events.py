@@ -217,6 +217,17 @@ class Rebased(Fact, frozen=True, kw_only=True, tag="rebased"):
     marks: list[str] = []
 
 
+class Amended(Fact, frozen=True, kw_only=True, tag="amended"):
+    """A person changed an edit that waited for approval; it waits anew, as another commit."""
+
+    experiment: int
+    commit: str
+    lines_added: int
+    lines_removed: int
+    by: str
+    marks: list[str] = []
+
+
 class EditQueued(Fact, frozen=True, kw_only=True, tag="edit_queued"):
     """A person's own edit waits for its turn; its commit is stored."""
 
@@ -250,6 +261,13 @@ class Rejected(Fact, frozen=True, kw_only=True, tag="rejected"):
     experiment: int
     by: str
     reason: str
+
+
+class ApprovalChanged(Fact, frozen=True, kw_only=True, tag="approval_changed"):
+    """A person had edits run at once from here on, or wait; it holds until the lab ends."""
+
+    mode: ApprovalMode
+    by: str
 
 
 class RunStarted(Fact, frozen=True, kw_only=True, tag="run_started"):
@@ -418,10 +436,12 @@ KnownFact = (
     | Proposed
     | ProposalFailed
     | Rebased
+    | Amended
     | EditQueued
     | ApprovalRequested
     | Approved
     | Rejected
+    | ApprovalChanged
     | RunStarted
     | TrialOpened
     | ClockStarted

@@ -242,6 +242,22 @@ def _rebase(state: SessionState, fact: events.Rebased) -> None:
     experiment.marks = fact.marks
 
 
+def _amend(state: SessionState, fact: events.Amended) -> None:
+    experiment = state.experiments[fact.experiment]
+    experiment.phase = Phase.QUEUED
+    experiment.approved_by = None
+    experiment.decide_at = None
+    experiment.amended_by = fact.by
+    experiment.commit = fact.commit
+    experiment.lines_added = fact.lines_added
+    experiment.lines_removed = fact.lines_removed
+    experiment.marks = fact.marks
+
+
+def _change_approval(state: SessionState, fact: events.ApprovalChanged) -> None:
+    state.approval = fact.mode
+
+
 def _request_skip(state: SessionState, fact: events.SkipRequested) -> None:
     experiment = state.experiments[fact.experiment]
     experiment.skipped_by = fact.by
@@ -369,10 +385,12 @@ RULES: dict[type[AnyFact], Callable[[SessionState, Any], None]] = {
     events.Proposed: _propose,
     events.ProposalFailed: _fail_proposal,
     events.Rebased: _rebase,
+    events.Amended: _amend,
     events.EditQueued: _queue_edit,
     events.ApprovalRequested: _request_approval,
     events.Approved: _approve,
     events.Rejected: _reject,
+    events.ApprovalChanged: _change_approval,
     events.RunStarted: _start_run,
     events.TrialOpened: _open_trial,
     events.ClockStarted: _start_clock,

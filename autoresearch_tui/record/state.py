@@ -110,6 +110,8 @@ class Experiment(msgspec.Struct, gc=False):
     proposed_at: float
     phase: Phase = Phase.QUEUED
     approved_by: str | None = None
+    amended_by: str | None = None
+    """Who changed it last while it waited for approval."""
     killed_by: str | None = None
     """Who asked for its run to be ended."""
     skipped_by: str | None = None

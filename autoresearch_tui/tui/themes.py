@@ -104,6 +104,8 @@ SHADES = {
     "blurred-row": ("foreground", 0.13),
     "added-background": ("success", 0.3),
     "removed-background": ("error", 0.3),
+    "added-tint": ("success", 0.1),
+    "removed-tint": ("error", 0.1),
 }
 """Our own variables: a colour of the theme, and how much of it goes into its background."""
 
@@ -114,6 +116,8 @@ PLAIN_SHADES = {
     "blurred-row": "ansi_bright_black",
     "added-background": "ansi_default",
     "removed-background": "ansi_default",
+    "added-tint": "ansi_default",
+    "removed-tint": "ansi_default",
 }
 """The same for themes of the terminal's own colours, which can not be mixed."""
 

@@ -1,5 +1,6 @@
 """The base of all that is drawn here: rows of spans, repainted only where they changed."""
 
+from collections.abc import Sequence
 from itertools import zip_longest
 from typing import ClassVar, Protocol, cast
 
@@ -21,6 +22,7 @@ STYLES = (
     "muted",
     "faint",
     "strong",
+    "italic",
     "accent",
     "note",
     "second",
@@ -31,7 +33,14 @@ STYLES = (
     "added",
     "removed",
     "added-word",
+    "added-line",
+    "removed-line",
     "removed-word",
+    "code-key",
+    "code-text",
+    "code-number",
+    "code-note",
+    "code-name",
     "cursor",
     "cursor-blurred",
 )
@@ -189,7 +198,7 @@ class Pane(Canvas, can_focus=True):
         self.following = self.follows_end
         self.border_title = f"{digit} {self.NAME}"
 
-    def rows(self, width: int) -> list[Line]:
+    def rows(self, width: int) -> Sequence[Line]:
         """Return all rows at this width, shown or not."""
         raise NotImplementedError
 
@@ -207,7 +216,7 @@ class Pane(Canvas, can_focus=True):
         rows = self.rows(width)
         last_top = max(0, len(rows) - height)
         self.top = last_top if self.following else min(self.top, last_top)
-        return rows[self.top : self.top + height]
+        return list(rows[self.top : self.top + height])
 
     def _move(self, top: int) -> None:
         width, height = self.content_size
