@@ -52,6 +52,7 @@ format: $(VENV)/.installed-dev
 
 screenshots: $(VENV)/.installed-dev
 	$(BIN)/python screenshots/make.py
+	$(BIN)/python screenshots/cast.py
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info

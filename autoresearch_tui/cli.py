@@ -3,12 +3,13 @@
 import argparse
 import contextlib
 import difflib
+import math
 import os
 import shlex
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn, TextIO
@@ -93,6 +94,13 @@ def _parser() -> argparse.ArgumentParser:
     attach = command("attach", _attach, "watch a session on the screen")
     attach.add_argument("--ascii", action="store_true", help="draw with ASCII characters alone")
     attach.add_argument("--theme", metavar="NAME", help="its colours, instead of the chosen ones")
+    replay = command("replay", _replay, "play a past night on the screen; no lab hears of it")
+    replay.add_argument(
+        "--speed", type=_speed, default=60.0, metavar="N", help="times as fast (default: 60)"
+    )
+    replay.add_argument("--from", dest="start", type=int, metavar="N", help="from experiment N on")
+    replay.add_argument("--ascii", action="store_true", help="draw with ASCII characters alone")
+    replay.add_argument("--theme", metavar="NAME", help="its colours, instead of the chosen ones")
     command("status", _status, "say where a session stands")
     pause = command("pause", _pause, "start nothing new")
     pause.add_argument("--now", action="store_true", help="end the run; it begins anew afterwards")
@@ -315,6 +323,15 @@ def _watch(
 
     terminal.prepare()
     # Textual reads its environment when it is imported.
+    from autoresearch_tui.tui import app  # noqa: PLC0415
+
+    theme, keymap = _theme_and_keys(theme)
+    print(app.run(session, ascii_only=ascii_only, pick=pick, theme=theme, keymap=keymap))
+    return 0
+
+
+def _theme_and_keys(theme: str | None) -> tuple[str | None, Mapping[str, str]]:
+    """Return the screen's theme, the named one before the settings', and its keymap."""
     from autoresearch_tui.tui import app, keys  # noqa: PLC0415
 
     chosen = settings.load_tui(Path.cwd(), os.environ)
@@ -322,11 +339,41 @@ def _watch(
     if theme is not None and theme not in (known := app.theme_names()):
         raise SettingsError(f"There is no theme {theme}. There are: {', '.join(known)}.")
     try:
-        keymap = keys.keymap(chosen.keys)
+        return theme, keys.keymap(chosen.keys)
     except keys.KeysError as error:
         raise SettingsError(str(error)) from error
-    print(app.run(session, ascii_only=ascii_only, pick=pick, theme=theme, keymap=keymap))
+
+
+def _replay(arguments: argparse.Namespace) -> int:
+    _need_terminal()
+    recorded = _find(arguments)
+    from autoresearch_tui.tui import terminal  # noqa: PLC0415
+
+    terminal.prepare()
+    from autoresearch_tui.tui import replay  # noqa: PLC0415
+
+    theme, keymap = _theme_and_keys(arguments.theme)
+    said = replay.run(
+        recorded,
+        arguments.speed,
+        start=arguments.start,
+        ascii_only=arguments.ascii,
+        theme=theme,
+        keymap=keymap,
+    )
+    print(said)
     return 0
+
+
+def _speed(text: str) -> float:
+    """Return how many times as fast a night is to play."""
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = math.nan
+    if not 0.0 < speed < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is no speed; give a number above 0, as 60")
+    return speed
 
 
 def _need_terminal() -> None:

@@ -27,11 +27,11 @@ def loaded_by(module: str) -> set[str]:
         ("autoresearch_tui.control.client", set[str]()),
         ("autoresearch_tui.executors.local", set[str]()),
         ("autoresearch_tui.agents.catalogue", set[str]()),
-        ("autoresearch_tui.report.summary", {"pygit2"}),
-        ("autoresearch_tui.headless", {"pygit2"}),
-        ("autoresearch_tui.cli", {"pygit2"}),
+        ("autoresearch_tui.report.summary", set[str]()),
+        ("autoresearch_tui.headless", set[str]()),
+        ("autoresearch_tui.cli", set[str]()),
         ("autoresearch_tui.lab.daemon", {"pygit2"}),
-        ("autoresearch_tui.tui.app", {"pygit2", "textual", "rich"}),
+        ("autoresearch_tui.tui.app", {"textual", "rich"}),
     ],
 )
 def test_a_room_loads_no_more_than_it_needs(module: str, allowed: set[str]) -> None:

@@ -24,7 +24,7 @@ def clean(text: str) -> str:
     Line ends stay; tabs become spaces; escape sequences, control, direction and other invisible
     characters go.
     """
-    if text.isascii() and text.replace("\n", "").isprintable():
+    if text.replace("\n", "").isprintable():
         return text
     text = _ESCAPE.sub("", text).replace("\r\n", "\n").replace("\t", TAB)
     return "".join(char for char in text if char == "\n" or char.isprintable())

@@ -103,9 +103,18 @@ class MadeNight:
 
 
 def make_night(
-    folder: Path, ending: Ending, experiments: int = 24, *, gpu: bool = False, tag: str = "nov23"
+    folder: Path,
+    ending: Ending,
+    experiments: int = 24,
+    *,
+    gpu: bool = False,
+    tag: str = "nov23",
+    ends_at: float | None = None,
 ) -> MadeNight:
-    """Write a night of judged experiments and one more, which is at `ending`."""
+    """Write a night of judged experiments and one more, which is at `ending`.
+
+    It begins at `BEGAN_AT`, unless it is to end at a moment, such as now.
+    """
     session = Session(folder / "autoresearch" / tag)
     session.folder.mkdir(parents=True)
     story = _Story(session, gpu=gpu)
@@ -130,6 +139,8 @@ def make_night(
         case Ending.DEAD:
             story.propose(experiments)
             story.start_run(experiments, seconds_in=0.4 * story.budget_s)
+    if ends_at is not None:
+        story.move(ends_at - story.at)
     story.write()
     if ending is not Ending.FINISHED:
         write_lab(session, alive=ending is not Ending.DEAD)
@@ -362,6 +373,14 @@ class _Story:
         if value < self.best:
             return value, Status.KEEP, f"lower than #{self.incumbent} ({self.best:.6f})"
         return value, Status.DISCARD, f"not lower than #{self.incumbent} ({self.best:.6f})"
+
+    def move(self, seconds: float) -> None:
+        """Have all of it happen later."""
+        self.at += seconds
+        self.facts = [msgspec.structs.replace(each, at=each.at + seconds) for each in self.facts]
+        self.thoughts = [
+            msgspec.structs.replace(each, at=each.at + seconds) for each in self.thoughts
+        ]
 
     def write(self) -> None:
         _write_lines(self.session.journal, self.facts)

@@ -101,7 +101,7 @@ def test_all_panes_show_and_idle_writes_nothing(tmp_path: Path, size: tuple[int,
     made = make_night(tmp_path, Ending.PAUSED)
     with Terminal(made, *size) as terminal:
         terminal.wait_for("1 Reasoning", "2 Diff", "3 Machine", "4 History", "5 Experiments")
-        terminal.wait_for("paused", "24 done", "p pause")
+        terminal.wait_for("paused", "24 done", "p resume")
         terminal.read(1.0)
         assert terminal.read(IDLE_S) == b""
         terminal.child.send("q")

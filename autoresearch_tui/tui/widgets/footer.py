@@ -10,6 +10,8 @@ from autoresearch_tui.tui.words import GLYPHS, LABLESS
 SAY_S = 8.0
 FOR_THE_LAB = ("pause", "steer", "kill", "stop")
 RANKS = {verb.id: rank for rank, verb in enumerate(VERBS)}
+# In a replay, what moves it comes before all else.
+RANKS |= dict.fromkeys(("play", "speed(1)", "speed(-1)", "jump(-1)", "jump(1)"), -2)
 
 
 class VerbsFirst:
@@ -48,7 +50,10 @@ class Footer(Canvas):
             hidden = binding.system or (labless and binding.action in FOR_THE_LAB)
             if binding.show and enabled and not hidden and binding.action not in shown:
                 key = binding.key_display or self.viewer.get_key_display(binding)
-                shown[binding.action] = ((key, "key"), (f" {binding.description}  ", "muted"))
+                name = binding.description
+                if binding.action == "pause" and self.night.state.paused:
+                    name = "resume"
+                shown[binding.action] = ((key, "key"), (f" {name}  ", "muted"))
         line: list[tuple[str, str]] = [(" ", "")]
         if labless and "open" in shown:
             again = f"Go on with: autoresearch run --tag {self.night.session.tag}"
