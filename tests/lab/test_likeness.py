@@ -94,13 +94,13 @@ def test_no_two_rungs_of_a_constant_are_alike() -> None:
     rungs = [ladder for ladder in map(ladders.build, constants.find(TRAIN, "cpu")) if ladder]
     assert len(rungs) > 10
     choice = random.Random(1)
-    digests: dict[str, dict[str, constants.Number]] = {}
+    digests: dict[str, dict[str, constants.Value]] = {}
     for ladder in rungs:
         values = choice.sample(list(ladder.rungs), min(3, len(ladder.rungs)))
         for value in values:
             if value == ladder.constant.value:
                 continue
-            move = {ladder.constant.key: value}
+            move: dict[str, constants.Value] = {ladder.constant.key: value}
             digest = tree_digest(constants.rewrite(TRAIN, move))
             assert digest not in digests, (move, digests[digest])
             digests[digest] = move
