@@ -98,15 +98,17 @@ class Context:
     """The incumbent's `train.py`."""
     state: SessionState
     archive: Archive
+    repair_of: Repair | None = None
+    """What the proposal is asked to mend; only agents that can are asked to."""
+    spending: Spending = field(default_factory=Spending)
     steering: list[str] = field(default_factory=list[str])
     """The human's sentences for this proposal."""
     refused: str = ""
     """Why the agent's last answer could not be run; empty where it could."""
     notebook: str = ""
     """The agent's own page of notes; empty at first."""
-    repair_of: Repair | None = None
-    """What the proposal is asked to mend; only agents that can are asked to."""
-    spending: Spending = field(default_factory=Spending)
+    frozen: list[str] = field(default_factory=list[str])
+    """What the human froze in `train`: names of constants, functions and classes."""
 
 
 @dataclass(frozen=True)
@@ -118,13 +120,19 @@ class Proposal:
     title: str
     """Half a line, as a commit's subject."""
     hypothesis: str
+    repairs: int | None = None
+    """The crashed experiment whose edit this one mends; none where it is an idea of its own."""
     expected_change: float | None = None
     """Of `val_bpb`, in bits per byte; negative is better."""
     usage: Usage = field(default_factory=Usage)
     notebook: str | None = None
     """The agent's new page of notes; none leaves it as it is."""
-    repairs: int | None = None
-    """The crashed experiment whose edit this one mends; none where it is an idea of its own."""
+    ideas: list[str] = field(default_factory=list[str])
+    """Ideas for the backlog, a sentence each."""
+    took_idea: int | None = None
+    """The number of the backlog's idea that this edit tries."""
+    ideas_first: list[int] = field(default_factory=list[int])
+    """Numbers of ideas that should come first, in this order; the others keep theirs, behind."""
 
 
 @runtime_checkable

@@ -16,7 +16,7 @@ from autoresearch_tui.agents.edits import EditError
 from autoresearch_tui.agents.failures import FailedError, NoToolsError, Server, TooLongError
 from autoresearch_tui.agents.requests import Form, Limits, Manners, Requests
 from autoresearch_tui.agents.stream import Answer, Call, HiddenThinking, Text, Thinking
-from autoresearch_tui.agents.toolbox import DEFINITIONS
+from autoresearch_tui.agents.toolbox import DEFINITIONS, Submit
 from autoresearch_tui.record.samples import ThoughtKind
 
 REPAIRS = 1
@@ -174,7 +174,7 @@ class Conversation:
             self._desk.notebook = reply.notebook[: tools.NOTEBOOK_CHARACTERS]
         line = self._desk.write(plain.apply(reply, self._desk.text))
         title = reply.title or line.split("  ")[-1].lstrip("+")
-        submission = self._desk.submit(title, reply.hypothesis, reply.expected_change)
+        submission = self._desk.submit(Submit(title, reply.hypothesis, reply.expected_change))
         self._think(ThoughtKind.TOOL, f"edit  {line}")
         return submission
 

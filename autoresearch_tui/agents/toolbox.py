@@ -51,6 +51,9 @@ class Submit(msgspec.Struct, frozen=True):
     title: str
     hypothesis: str
     expected_change: float | None = None
+    took_idea: int | None = None
+    ideas: list[str] = []
+    ideas_first: list[int] = []
 
 
 TOOLS: dict[str, type[msgspec.Struct]] = {
@@ -133,6 +136,20 @@ DEFINITIONS: list["ToolParam"] = [
                 "expected_change": {
                     "type": "number",
                     "description": "The change of val_bpb that you expect; negative is better.",
+                },
+                "took_idea": {
+                    "type": "integer",
+                    "description": "The number of the backlog's idea that this edit tries.",
+                },
+                "ideas": {
+                    "type": "array",
+                    "items": {"type": "string"},
+                    "description": "Up to three new ideas for the backlog, a sentence each.",
+                },
+                "ideas_first": {
+                    "type": "array",
+                    "items": {"type": "integer"},
+                    "description": "Numbers of ideas that should come first, in this order.",
                 },
             },
             "title",

@@ -34,6 +34,9 @@ class Submission:
     title: str
     hypothesis: str
     expected_change: float | None
+    took_idea: int | None = None
+    ideas: tuple[str, ...] = ()
+    ideas_first: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +99,7 @@ class Desk:
             case WriteNotebook(text=text):
                 return self.note(text), f"{len(text)} characters"
             case Submit():
-                return "Submitted.", self.submit(
-                    call.title, call.hypothesis, call.expected_change
-                ).title
+                return "Submitted.", self.submit(call).title
             case _:
                 return self.text, f"{self.text.count(chr(10))} lines"
 
@@ -136,7 +137,7 @@ class Desk:
             raise EditError(f"There is no experiment {number}; they go from 0 to {known}.")
         return history.look(self._context, experiment)
 
-    def submit(self, title: str, hypothesis: str, expected_change: float | None) -> Submission:
+    def submit(self, call: Submit) -> Submission:
         """Hand the file in.
 
         Raises:
@@ -149,15 +150,17 @@ class Desk:
         except EditError:
             self.failed_submits += 1
             raise
-        title = " ".join(title.split()) or "An edit without a title"
+        title = " ".join(call.title.split()) or "An edit without a title"
         if self._repair:
             title = f"repair of #{self._repair.experiment}: {title}"
         if len(title) > TITLE_CHARACTERS:
             title = f"{title[: TITLE_CHARACTERS - 3]}..."
-        if expected_change is not None and not math.isfinite(expected_change):
-            expected_change = None
+        expected = call.expected_change
+        if expected is not None and not math.isfinite(expected):
+            expected = None
+        hypothesis = call.hypothesis.strip()[:HYPOTHESIS_CHARACTERS]
         self.submission = Submission(
-            title, hypothesis.strip()[:HYPOTHESIS_CHARACTERS], expected_change
+            title, hypothesis, expected, call.took_idea, tuple(call.ideas), tuple(call.ideas_first)
         )
         return self.submission
 
@@ -170,5 +173,8 @@ class Desk:
             expected_change=submission.expected_change,
             usage=usage,
             notebook=self.notebook,
+            took_idea=submission.took_idea,
+            ideas=list(submission.ideas),
+            ideas_first=list(submission.ideas_first),
             repairs=self._repair.experiment if self._repair else None,
         )
