@@ -31,7 +31,7 @@ BUDGET_S = 5.0
 """As long as an answer takes: with shorter experiments the fallback proposes them all."""
 THREADS = max(1, (os.cpu_count() or 1) // 2)
 """Of the server; the other cores train."""
-LIMITS = Limits(seconds=60.0, turns=6, output_tokens=500, retry_wait_s=0.1)
+LIMITS = Limits(seconds=30.0, turns=6, output_tokens=300, retry_wait_s=0.1)
 
 pytestmark = [
     pytest.mark.long,
