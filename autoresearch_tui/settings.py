@@ -86,12 +86,6 @@ class AgentSettings(_Section, frozen=True, kw_only=True):
     model: str | None = None
     base_url: str | None = None
     """A local server that speaks the Messages API, without `/v1`."""
-    limit_s: float = 300.0
-    """Seconds that one proposal may take."""
-    max_turns: int = 12
-    """Answers of the model for one proposal."""
-    max_output_tokens: int = 32_000
-    """Tokens of the model for one proposal."""
     form: EditForm = "auto"
     """How the model hands in its edits: by `tools`, as `text`, or `auto`: by tools, until a local
     server's model turns out to be weak at them."""
@@ -100,6 +94,12 @@ class AgentSettings(_Section, frozen=True, kw_only=True):
     api_key_env: str | None = None
     """The environment variable that holds the key. The one for Anthropic is sent to no
     `base_url` unless it is named here."""
+    limit_s: float = 300.0
+    """Seconds that one proposal may take."""
+    max_turns: int = 12
+    """Answers of the model for one proposal."""
+    max_output_tokens: int = 32_000
+    """Tokens of the model for one proposal."""
 
 
 class ApprovalSettings(_Section, frozen=True, kw_only=True):

@@ -40,26 +40,6 @@ class ProposalError(Exception):
         self.retry_after_s = retry_after_s
 
 
-class Archive(Protocol):
-    """The files of past experiments, read when they are asked for."""
-
-    def train(self, experiment: int) -> str:
-        """Return an experiment's `train.py`; empty where it can not be read."""
-        ...
-
-    def diff(self, experiment: int) -> str:
-        """Return an experiment's change against its parent; empty for the baseline."""
-        ...
-
-    def output_tail(self, experiment: int) -> str:
-        """Return the last lines that an experiment's run printed."""
-        ...
-
-    def curve(self, experiment: int) -> list[StepSample]:
-        """Return what an experiment's run logged, oldest first: its own word, shown only."""
-        ...
-
-
 @dataclass(frozen=True)
 class Repair:
     """An edit that crashed early, for what looks like a small fault in it."""
@@ -80,6 +60,26 @@ class Spending:
     """What a proposal has cost up to now: an agent keeps it, the lab counts it whatever happens."""
 
     usage: Usage = field(default_factory=Usage)
+
+
+class Archive(Protocol):
+    """The files of past experiments, read when they are asked for."""
+
+    def train(self, experiment: int) -> str:
+        """Return an experiment's `train.py`; empty where it can not be read."""
+        ...
+
+    def diff(self, experiment: int) -> str:
+        """Return an experiment's change against its parent; empty for the baseline."""
+        ...
+
+    def output_tail(self, experiment: int) -> str:
+        """Return the last lines that an experiment's run printed."""
+        ...
+
+    def curve(self, experiment: int) -> list[StepSample]:
+        """Return what an experiment's run logged, oldest first: its own word, shown only."""
+        ...
 
 
 @dataclass(frozen=True)

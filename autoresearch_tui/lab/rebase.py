@@ -136,7 +136,6 @@ class Rebaser:
             usage=experiment.usage,
             marks=list(change.marks),
             edit=experiment.edit,
-            repairs=experiment.repairs,
         )
         write_files(self._tools.session, proposed, train, change.diff)
         self._record(rebased)

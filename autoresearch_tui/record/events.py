@@ -184,12 +184,12 @@ class Proposed(Fact, frozen=True, kw_only=True, tag="proposed"):
     lines_added: int = 0
     lines_removed: int = 0
     usage: Usage = Usage()
+    repairs: int | None = None
+    """The crashed experiment whose edit it mends."""
     marks: list[str] = []
     """What in the edit deserves a person's eye, a sentence each."""
     edit: int | None = None
     """The person's queued edit that it is; none of an agent's."""
-    repairs: int | None = None
-    """The crashed experiment whose edit it mends."""
 
 
 class ProposalStarted(Fact, frozen=True, kw_only=True, tag="proposal_started"):

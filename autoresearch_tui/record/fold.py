@@ -193,6 +193,7 @@ def _propose(state: SessionState, fact: events.Proposed) -> None:
         title=fact.title,
         hypothesis=fact.hypothesis,
         expected_change=fact.expected_change,
+        repairs=fact.repairs,
         # A hundred thousand experiments have a handful of agents between them.
         agent=intern(fact.agent),
         model=None if fact.model is None else intern(fact.model),
@@ -202,7 +203,6 @@ def _propose(state: SessionState, fact: events.Proposed) -> None:
         proposed_at=fact.at,
         marks=fact.marks,
         edit=fact.edit,
-        repairs=fact.repairs,
     )
 
 

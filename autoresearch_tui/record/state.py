@@ -114,16 +114,16 @@ class Experiment(msgspec.Struct, gc=False):
     """Who asked for its run to be ended."""
     skipped_by: str | None = None
     """Who passed it over."""
+    repairs: int | None = None
+    """The crashed experiment whose edit it mends."""
+    repair_asked: bool = False
+    """Whether an agent was asked to mend it, which happens once."""
     decide_at: float | None = None
     """When the policy for absence decides, while it waits for approval."""
     then: Absence | None = None
     """What that policy does."""
     edit: int | None = None
     """The person's queued edit that it is; none of an agent's."""
-    repairs: int | None = None
-    """The crashed experiment whose edit it mends."""
-    repair_asked: bool = False
-    """Whether an agent was asked to mend it, which happens once."""
     marks: list[str] = []
     """What in the edit deserves a person's eye, a sentence each."""
     runs: list[Run] = []
