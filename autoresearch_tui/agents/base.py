@@ -136,13 +136,6 @@ class Proposal:
 
 
 @runtime_checkable
-class Repairer(Protocol):
-    """An agent that can be shown an edit that crashed, and mend it."""
-
-    can_repair: bool
-
-
-@runtime_checkable
 class Reachable(Protocol):
     """What an agent offers whose server may be down, or refuse it."""
 
@@ -153,6 +146,13 @@ class Reachable(Protocol):
             ProposalError: it does not, or not to us.
         """
         ...
+
+
+@runtime_checkable
+class Repairer(Protocol):
+    """An agent that can be shown an edit that crashed, and mend it."""
+
+    can_repair: bool
 
 
 class Agent(Protocol):

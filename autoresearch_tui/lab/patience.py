@@ -69,8 +69,7 @@ class Aside:
 
     def __init__(self, agent: Agent, context: Context, ask: Ask) -> None:
         """Ask now."""
-        self.incumbent = context.incumbent
-        self.spending = context.spending
+        self.context = context
         self.thoughts: list[tuple[ThoughtKind, str]] = []
         """Kept back until the answer is used: another agent is thinking aloud."""
         self._task = asyncio.create_task(ask(agent, context, self._think))

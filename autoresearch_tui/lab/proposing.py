@@ -289,11 +289,11 @@ class Proposer:
             await self._fail(agent, state, record, error)
             return None
         self._note_answer(agent, record)
-        if aside.incumbent == incumbent.number:
+        if aside.context.incumbent == incumbent.number:
             for kind, text in aside.thoughts:
                 self._thoughts.add(number, kind, text)
             return proposal
-        late = f"It answered to #{aside.incumbent}, which is no longer the incumbent."
+        late = f"It answered to #{aside.context.incumbent}, which is no longer the incumbent."
         self._record_failure(agent, number, record, ProposalError(late, proposal.usage))
         return None
 
@@ -374,7 +374,7 @@ class Proposer:
         """End what is asked beside the proposals."""
         if self._aside is not None:
             await self._aside.close()
-            agent, spending = self._roster.agent, self._aside.spending
+            agent, spending = self._roster.agent, self._aside.context.spending
             self._record_cancelled(agent, state.next_number, record, spending)
 
     def _store(
