@@ -55,6 +55,13 @@ class Repair:
     """The last lines that its run printed, the traceback among them."""
 
 
+@runtime_checkable
+class Repairer(Protocol):
+    """An agent that can be shown an edit that crashed, and mend it."""
+
+    can_repair: bool
+
+
 @dataclass(slots=True)
 class Spending:
     """What a proposal has cost up to now: an agent keeps it, the lab counts it whatever happens."""
@@ -146,13 +153,6 @@ class Reachable(Protocol):
             ProposalError: it does not, or not to us.
         """
         ...
-
-
-@runtime_checkable
-class Repairer(Protocol):
-    """An agent that can be shown an edit that crashed, and mend it."""
-
-    can_repair: bool
 
 
 class Agent(Protocol):
