@@ -39,7 +39,9 @@ LEAST_CHARACTERS = 400
 def question(context: Context) -> str:
     """Return the night so far and the question, or what is to be mended."""
     task = prompt.task(context)
-    return f"{task}\n\n{mending.request(context.repair_of)}" if context.repair_of else task
+    if context.repair_of is None:
+        return task
+    return f"{task}\n\n{mending.request(context.repair_of, context.train)}"
 
 
 def compose(context: Context, train: str, room: int | None) -> tuple[str, str]:
