@@ -124,7 +124,7 @@ class ClaudeAgent:
             # Retries are ours: they are shown, and keep to the limits of the proposal.
             max_retries=0,
             timeout=timeout,
-            http_client=_Http(
+            http_client=anthropic.DefaultAsyncHttpxClient(
                 timeout=timeout,
                 event_hooks={"request": [self._withhold], "response": [_bound]},
             ),
@@ -164,10 +164,6 @@ class ClaudeAgent:
                 raise
             # Many local servers list no models, or in a way of their own.
         return f"{self._server.name} answers"
-
-
-class _Http(anthropic.DefaultAsyncHttpxClient):
-    """The SDK's own client, whose answers are bounded."""
 
 
 async def _bound(response: httpx2.Response) -> None:

@@ -75,8 +75,8 @@ class Conversation:
                     begun = len(self._messages) > 1
                     raise FailedError(str(error), fatal=not begun) from error
                 self._learn_context(error)
-                if self._manners.form is Form.AUTO and len(self._messages) > 1:
-                    self._fall_to_text(f"{self._server.model} can not hold its own turns.")
+                if self._manners.form is Form.AUTO and not self._is_by_text():
+                    self._fall_to_text("A prompt with tools has no place there.")
             except NoToolsError as error:
                 self._fall_to_text(f"{error}")
             except _NoCallsError:

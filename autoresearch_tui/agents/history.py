@@ -9,6 +9,8 @@ from autoresearch_tui.record.state import Experiment
 
 FOUND_SHOWN = 20
 CURVE_POINTS = 16
+DIFFS_READ = 1_000
+"""For a search by constant, of the latest experiments: each is a file to read."""
 
 
 def query(context: Context, status: str | None, text: str | None, constant: str | None) -> str:
@@ -26,6 +28,8 @@ def query(context: Context, status: str | None, text: str | None, constant: str 
         if (not status or str(each.status or each.phase) == status.strip().lower())
         and (not text or text.lower() in _words(each))
     ]
+    if constant:
+        found = found[-DIFFS_READ:]
     total, shown = 0, list[Experiment]()
     for each in reversed(found):
         if constant and not _changes(context.archive.diff(each.number), constant):

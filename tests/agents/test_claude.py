@@ -172,6 +172,7 @@ async def test_a_crashed_edit_is_mended_where_it_stands() -> None:
     assert proposal.title == "repair of #1: MATRIX_LR 0.04 -> 0.05"
     assert proposal.repairs == 1
     assert "TypeError (/training_output>" in asked
+    assert "-MATRIX_LR = 0.04  # Muon, 0.004 to 0.4\n+MATRIX_LR = RATE" in asked
 
 
 async def test_a_local_server_is_asked_for_nothing_but_the_bare_api() -> None:

@@ -1,5 +1,6 @@
 """Thirty experiments by a scripted model, unattended: in tools and in plain text."""
 
+import re
 from typing import Any
 
 import pytest
@@ -17,8 +18,9 @@ EXPERIMENTS = 30
 
 def in_text(request: dict[str, Any]) -> Answer:
     """Set the learning rate to what no experiment before had."""
-    number = request["messages"][0]["content"][0]["text"].rpartition("experiment ")[2].strip(".")
-    rate = 0.04 - 0.0005 * int(number)
+    asked = re.search(r"Propose experiment (\d+)", request["messages"][0]["content"][0]["text"])
+    assert asked is not None
+    rate = 0.04 - 0.0005 * int(asked[1])
     return Answer(Text(f"TITLE: a rate of {rate:.4f}\nSET LEARNING_RATE = {rate:.4f}"))
 
 

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from autoresearch_tui.agents.base import ProposalError
+from autoresearch_tui.agents.brief import REMINDER
 from autoresearch_tui.agents.claude import ClaudeAgent
 from autoresearch_tui.agents.requests import Form, Limits
 from autoresearch_tui.record.events import Status
@@ -119,7 +120,7 @@ async def test_a_small_context_gets_a_short_prompt(tokens: int) -> None:
     assert size(request) / 3 + request["max_tokens"] <= tokens * 1.2
     asked = request["messages"][0]["content"][0]["text"]
     assert "MATRIX_LR = 0.04" in asked
-    assert asked.endswith("Propose experiment 61.")
+    assert asked.endswith(f"Propose experiment 61.\n\n{REMINDER}")
 
 
 SENTENCES = [

@@ -27,7 +27,11 @@ SERVER = shutil.which(os.environ.get("AUTORESEARCH_LLAMA_SERVER", "llama-server"
 MODEL = Path(os.environ.get("AUTORESEARCH_LLAMA_MODEL", "model.gguf"))
 EXPERIMENTS = 5
 START_LIMIT_S = 60.0
-LIMITS = Limits(seconds=60.0, turns=6, output_tokens=1_000, retry_wait_s=0.1)
+BUDGET_S = 5.0
+"""As long as an answer takes: with shorter experiments the fallback proposes them all."""
+THREADS = max(1, (os.cpu_count() or 1) // 2)
+"""Of the server; the other cores train."""
+LIMITS = Limits(seconds=30.0, turns=6, output_tokens=300, retry_wait_s=0.1)
 
 pytestmark = [
     pytest.mark.long,
@@ -36,7 +40,7 @@ pytestmark = [
 ]
 
 
-@pytest.fixture(scope="module", params=[8_192, 2_048])
+@pytest.fixture(scope="module", params=[4_096])
 def server(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[str]:
@@ -46,6 +50,7 @@ def server(
         port = free.getsockname()[1]
     assert SERVER is not None
     command = [SERVER, "-m", str(MODEL), "--port", str(port), "-c", str(request.param), "--jinja"]
+    command += ["-t", str(THREADS), "-np", "1"]
     log = tmp_path_factory.mktemp("llama") / "log"
     with (
         log.open("wb") as output,
@@ -74,7 +79,7 @@ def _wait_for(url: str, serving: "subprocess.Popen[bytes]", log: Path) -> None:
 async def test_a_small_model_proposes_for_a_night(
     server: str, form: Form, workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tests.workshop.BUDGET_S", 1.0)
+    monkeypatch.setattr("tests.workshop.BUDGET_S", BUDGET_S)
     agent = ClaudeAgent(model="small", api_key=None, base_url=server, limits=LIMITS, form=form)
     assert "answers" in await agent.check()
     lab = workshop.lab(agent, fallback=fallback(), max_experiments=EXPERIMENTS + 1)
