@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autoresearch_tui.agents.base import Context, Proposal, Think
@@ -140,6 +140,7 @@ async def test_ideas_of_both_are_ordered_by_both_and_taken(workshop: Workshop) -
 Step = tuple[str, int, int]
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from("amdtsp"), st.integers(1, 9), st.integers(1, 9))))
 def test_no_idea_is_lost_or_doubled(steps: list[Step]) -> None:
     state = SessionState(incumbent=0)
@@ -202,9 +203,9 @@ async def test_near_copies_are_refused_with_the_earlier_result(
 async def test_what_is_frozen_is_refused_before_it_runs(workshop: Workshop) -> None:
     wide = STANDIN.replace("WIDTH = 64", "WIDTH = 128")
     moved = STANDIN.replace("MOMENTUM = 0.9", "MOMENTUM = 0.8")
-    settings = Settings(agent=AgentSettings(frozen=["WIDTH", "DEPHT"]))
+    chosen = Settings(agent=AgentSettings(frozen=["WIDTH", "DEPHT"]))
     agent = ScriptedAgent(wide, 0.03, moved, 0.02)
-    lab = workshop.lab(agent, settings, max_experiments=3)
+    lab = workshop.lab(agent, chosen, max_experiments=3)
     night = asyncio.create_task(lab.run())
     await lab.reach(Phase.TRAINING, 1)
     freeze = messages.Freeze(by=BY, name="MOMENTUM")
