@@ -73,9 +73,9 @@ def names(train: str, named: Iterable[str]) -> list[str]:
     """
     given = [bare(name) for name in named]
     try:
-        marked = _read(train).marked()
+        marked = list(_read(train).marked()) if _may_be_marked(train) else []
     except _UNREADABLE:
-        marked = iter(())
+        marked = []
     return list(dict.fromkeys([*given, *marked]))
 
 
@@ -94,12 +94,14 @@ def nearest(train: str, name: str) -> str | None:
 def violation(before: str, after: str, named: Sequence[str]) -> str | None:
     """Return in a sentence what frozen thing an edit changes; none where it changes none.
 
-    An edit that does not parse changes nothing: it can not run.
+    What can not be compared may change anything: it is one as well, where something is frozen.
     """
+    if not named and not _may_be_marked(before):
+        return None
     try:
         old, new = _read(before), _read(after)
-    except _UNREADABLE:
-        return None
+    except _UNREADABLE as error:
+        return f"It can not be compared with what the human froze: {type(error).__name__}, {error}."
     kept = Counter(new.contents)
     for block, words in zip(old.blocks, old.contents, strict=True):
         if not kept[words]:
@@ -113,6 +115,11 @@ def violation(before: str, after: str, named: Sequence[str]) -> str | None:
         if was != becomes:
             return _sentence(name, was, becomes)
     return None
+
+
+def _may_be_marked(train: str) -> bool:
+    """Return whether it is worth looking for marks."""
+    return "frozen" in train.lower()
 
 
 def _sentence(name: str, was: list[str], becomes: list[str]) -> str:
