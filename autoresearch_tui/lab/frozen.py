@@ -23,6 +23,7 @@ _KEYWORD = re.compile(r"^(?:(?:async\s+)?def|class)\s+|\(\)$")
 _SILENT = {
     tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT,
 }  # fmt: skip
+_BODIES = {"body", "orelse", "finalbody", "handlers", "cases"}
 _UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError, tokenize.TokenError)
 
 
@@ -32,12 +33,23 @@ class _Binding:
 
     name: str
     """With its class, as `Block.forward`."""
-    code: str
-    """Normalised, and behind the conditions under which it stands."""
+    path: str
+    """The conditions under which it stands."""
+    node: ast.stmt
     first: int
     """Lines from 1; of a function or a class those of its head alone."""
     last: int
     whole_last: int
+
+    def code(self) -> str:
+        """Return the statement, normalised, behind its conditions."""
+        match self.node:
+            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+                return self.path + ast.unparse(_without_docstrings(self.node))
+            case node if _is_compound(node):
+                return self.path + _head_code(node)
+            case node:
+                return self.path + ast.unparse(node)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +63,7 @@ class _Script:
     """The words of each block."""
 
     def code(self, name: str) -> list[str]:
-        return [each.code for each in self.bindings if each.name == name]
+        return [each.code() for each in self.bindings if each.name == name]
 
     def marked(self) -> Iterator[str]:
         """Yield the names that the comments freeze."""
@@ -165,18 +177,16 @@ def _bindings(body: list[ast.stmt], owner: str, path: str) -> Iterator[_Binding]
         if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             yield from _definition(statement, owner, path)
             continue
-        inner = [
-            (field_name, value)
-            for field_name, value in ast.iter_fields(statement)
-            if field_name in {"body", "orelse", "finalbody", "handlers", "cases"}
-        ]
-        own = _head_code(statement) if inner else ast.unparse(statement)
-        last = statement.lineno if inner else (statement.end_lineno or statement.lineno)
-        for name in _bound(statement, deep=not inner):
-            yield _Binding(owner + name, path + own, statement.lineno, last, last)
-        for field_name, value in inner:
-            below = [*_statements(value)]
-            yield from _bindings(below, owner, f"{path}{own} {field_name}: ")
+        compound = _is_compound(statement)
+        last = statement.lineno if compound else (statement.end_lineno or statement.lineno)
+        for name in _bound(statement, deep=not compound):
+            yield _Binding(owner + name, path, statement, statement.lineno, last, last)
+        if compound:
+            head = _head_code(statement)
+            for part, value in ast.iter_fields(statement):
+                if part in _BODIES:
+                    below = [*_statements(value)]
+                    yield from _bindings(below, owner, f"{path}{head} {part}: ")
 
 
 def _definition(
@@ -185,8 +195,7 @@ def _definition(
     last = max(node.lineno, node.body[0].lineno - 1)
     first = min([node.lineno, *(each.lineno for each in node.decorator_list)])
     end = node.end_lineno or last
-    code = path + ast.unparse(_without_docstrings(node))
-    yield _Binding(owner + node.name, code, first, last, end)
+    yield _Binding(owner + node.name, path, node, first, last, end)
     if isinstance(node, ast.ClassDef):
         yield from _bindings(node.body, f"{owner}{node.name}.", path)
         return
@@ -195,7 +204,7 @@ def _definition(
     for each in ast.walk(node):
         if isinstance(each, ast.stmt) and not hasattr(each, "body"):
             for name in declared.intersection(_bound(each, deep=True)):
-                yield _Binding(name, f"{node.name}: {ast.unparse(each)}", first, first, end)
+                yield _Binding(name, f"{path}{node.name}: ", each, first, first, end)
 
 
 def _without_docstrings(node: ast.AST) -> ast.AST:
@@ -214,6 +223,11 @@ def _is_text(statement: ast.stmt) -> bool:
             return True
         case _:
             return False
+
+
+def _is_compound(statement: ast.stmt) -> bool:
+    """Return whether a statement has others in it."""
+    return hasattr(statement, "body") or hasattr(statement, "cases")
 
 
 def _head_code(statement: ast.stmt) -> str:
