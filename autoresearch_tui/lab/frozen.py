@@ -125,7 +125,9 @@ def violation(before: str, after: str, named: Sequence[str]) -> str | None:
     for name in names(before, named):
         was, becomes = old.code(name), new.code(name)
         if was != becomes:
-            return _sentence(name, was, becomes)
+            changed = [at for at, code in enumerate(was) if code not in becomes]
+            of_name = [each for each in old.bindings if each.name == name]
+            return _sentence(name, [of_name[at] for at in changed] or of_name)
     return None
 
 
@@ -134,20 +136,22 @@ def _may_be_marked(train: str) -> bool:
     return "frozen" in train.lower()
 
 
-def _sentence(name: str, was: list[str], becomes: list[str]) -> str:
+def _sentence(name: str, changed: list[_Binding]) -> str:
     said = f"{name} is frozen by the human"
-    if not was:
+    if not changed:
         return f"{said}, and the incumbent does not have it: do not add it."
-    gone = [code for code in was if code not in becomes] or was
-    shown = gone[0] if len(gone[0]) <= SHOWN_CHARACTERS and "\n" not in gone[0] else ""
-    return f"{said}: it must stay `{shown}`." if shown else f"{said}: it must stay as it is."
+    code = ast.unparse(changed[0].node)
+    if "\n" in code or len(code) > SHOWN_CHARACTERS:
+        return f"{said}: it must stay as it is."
+    return f"{said}: `{code}` must stay, where it stands, and alone."
 
 
 def _read(train: str) -> _Script:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         tree = ast.parse(train)
-    tokens = list(tokenize.generate_tokens(io.StringIO(train).readline))
+    marked = _may_be_marked(train)
+    tokens = list(tokenize.generate_tokens(io.StringIO(train).readline)) if marked else []
     blocks: list[tuple[int, int]] = []
     lines: list[int] = []
     opened: int | None = None

@@ -220,8 +220,8 @@ async def test_what_is_frozen_is_refused_before_it_runs(workshop: Workshop) -> N
     assert "did you mean MOMENTUM?" in wrong.detail
     await night
     assert refusals(workshop) == [
-        "WIDTH is frozen by the human: it must stay `WIDTH = 64`.",
-        "MOMENTUM is frozen by the human: it must stay `MOMENTUM = 0.9`.",
+        "WIDTH is frozen by the human: `WIDTH = 64` must stay, where it stands, and alone.",
+        "MOMENTUM is frozen by the human: `MOMENTUM = 0.9` must stay, where it stands, and alone.",
     ]
     assert agent.contexts[-1].frozen == ["WIDTH", "DEPHT", "MOMENTUM"]
     assert lab.state.frozen == ["WIDTH", "DEPHT", "MOMENTUM"]
