@@ -6,7 +6,7 @@ latest experiments. Each part has its share, so that none crowds the others out.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from autoresearch_tui.agents import quoting, themes
 from autoresearch_tui.agents.themes import Theme
@@ -213,15 +213,15 @@ def _is_near(state: SessionState, best: Experiment | None, spread: float | None)
 
 def _latest(judged: Sequence[Experiment], room: int) -> str:
     title = "The latest, the last one first"
-    return _table(title, [line(each) for each in reversed(judged)], room)
+    return _table(title, map(line, reversed(judged)), room)
 
 
-def _table(title: str, lines: Sequence[str], room: int) -> str:
+def _table(title: str, lines: Iterable[str], room: int) -> str:
     shown = _fitting(lines, room - len(title) - 2)
     return "\n".join([f"{title}:", *shown]) if shown else ""
 
 
-def _fitting(lines: "Sequence[str] | map[str]", room: int) -> list[str]:
+def _fitting(lines: Iterable[str], room: int) -> list[str]:
     """Return the first lines that fit into so many characters, line ends included."""
     taken: list[str] = []
     for each in lines:
