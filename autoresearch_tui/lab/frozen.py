@@ -14,6 +14,7 @@ import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 SHOWN_CHARACTERS = 80
 
@@ -146,6 +147,7 @@ def _sentence(name: str, changed: list[_Binding]) -> str:
     return f"{said}: `{code}` must stay, where it stands, and alone."
 
 
+@lru_cache(maxsize=4)
 def _read(train: str) -> _Script:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
