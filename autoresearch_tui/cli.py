@@ -661,13 +661,15 @@ def _note(arguments: argparse.Namespace) -> int:
         print(headless.printable_lines(page or "The notebook is empty."), end="" if page else "\n")
         return 0
     command = messages.WritePage(by=client.sender(), text=text, page=state.page)
+    kept, code = notes.keep(text) if arguments.edit else None, EXIT_TROUBLE
     try:
-        return _tell(arguments, command)
-    except client.LabUnreachable:
-        if arguments.edit:
-            kept = notes.keep(text)
+        code = _tell(arguments, command)
+    finally:
+        if kept is not None and code:
             print(f"autoresearch: what you wrote is in {kept}.", file=sys.stderr)
-        raise
+        elif kept is not None:
+            kept.unlink()
+    return code
 
 
 def _freeze(arguments: argparse.Namespace) -> int:

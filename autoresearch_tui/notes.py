@@ -32,7 +32,7 @@ def edited(text: str, environ: Mapping[str, str]) -> str:
         SessionError: there is no editor, or it ended in trouble.
     """
     chosen = next((environ[name] for name in EDITORS if environ.get(name)), DEFAULT_EDITOR)
-    path = Path(keep(text))
+    path = keep(text)
     try:
         ended = subprocess.run([*shlex.split(chosen), str(path)], check=False)
         if ended.returncode:
@@ -59,9 +59,9 @@ def given(name: str) -> str:
         raise SessionError(f"{name} can not be read: {error}.") from error
 
 
-def keep(text: str) -> str:
+def keep(text: str) -> Path:
     """Write a text into a temporary file that stays, and return its path."""
     descriptor, name = tempfile.mkstemp(prefix="autoresearch-note-", suffix=".md")
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(text)
-    return name
+    return Path(name)

@@ -6,7 +6,7 @@ latest experiments. Each part has its share, so that none crowds the others out.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from autoresearch_tui.agents import quoting, themes
 from autoresearch_tui.agents.themes import Theme
@@ -45,7 +45,7 @@ def digest(state: SessionState, characters: int = DIGEST_CHARACTERS) -> str:
         _noise(spread),
         _lineage(state, spread, int(LINEAGE_SHARE * characters)),
         _themes(found, int(THEMES_SHARE * characters)),
-        _dead_ends(found, int(DEAD_SHARE * characters)),
+        _dead_ends(state, found, spread, int(DEAD_SHARE * characters)),
         _failures(judged, int(FAILURES_SHARE * characters)),
         _near_misses(state, judged, spread, int(NEAR_SHARE * characters)),
     ]
@@ -110,7 +110,8 @@ def _lineage(state: SessionState, spread: float | None, room: int) -> str:
     undone = state.status_counts.get(Status.KEEP, 0) - len(kept)
     least = None if spread is None else standing.STANDS_OUT_SD * spread
     lines = [_keep(state, each, least) for each in kept]
-    last_keep = max(e.number for e in state.experiments.values() if e.status is Status.KEEP)
+    keeps = [e.number for e in state.experiments.values() if e.status is Status.KEEP]
+    last_keep = max(keeps, default=kept[-1].number)
     notes: list[str] = []
     if last_keep != kept[-1].number:
         incumbent = kept[-1].number
@@ -166,8 +167,8 @@ def _attempt(theme: Theme, experiment: Experiment) -> str:
     return f"#{experiment.number} {moved} ({change})".replace("  ", " ")
 
 
-def _dead_ends(found: Sequence[Theme], room: int) -> str:
-    dead = [theme for theme in found if theme.is_dead]
+def _dead_ends(state: SessionState, found: Sequence[Theme], spread: float | None, room: int) -> str:
+    dead = [theme for theme in found if theme.is_dead and not _is_near(state, theme.best, spread)]
     if not dead:
         return ""
     title = f"Dead ends so far ({themes.DEAD_AFTER} results or more, no keep): "
@@ -198,23 +199,29 @@ def _near_misses(
     near = sorted(lost, key=lambda pair: -pair[0])[:NEAR_MISSES_SHOWN]
     title = "Discarded, but close"
     if spread is not None:
-        least = standing.STANDS_OUT_SD * spread
-        near = [pair for pair in near if pair[0] > -least]
+        near = [pair for pair in near if _is_near(state, pair[1], spread)]
         title += " (within the noise, so it may be as good)"
     return _table(title, [line(each) for _, each in near], room)
 
 
+def _is_near(state: SessionState, best: Experiment | None, spread: float | None) -> bool:
+    """Return whether a result may be as good as its parent's, by the noise that was measured."""
+    if spread is None or best is None or best.change is None:
+        return False
+    return state.direction.gain(best.change) > -standing.STANDS_OUT_SD * spread
+
+
 def _latest(judged: Sequence[Experiment], room: int) -> str:
     title = "The latest, the last one first"
-    return _table(title, [line(each) for each in reversed(judged)], room)
+    return _table(title, map(line, reversed(judged)), room)
 
 
-def _table(title: str, lines: Sequence[str], room: int) -> str:
+def _table(title: str, lines: Iterable[str], room: int) -> str:
     shown = _fitting(lines, room - len(title) - 2)
     return "\n".join([f"{title}:", *shown]) if shown else ""
 
 
-def _fitting(lines: "Sequence[str] | map[str]", room: int) -> list[str]:
+def _fitting(lines: Iterable[str], room: int) -> list[str]:
     """Return the first lines that fit into so many characters, line ends included."""
     taken: list[str] = []
     for each in lines:

@@ -177,7 +177,4 @@ class Desk:
             ideas=list(submission.ideas),
             ideas_first=list(submission.ideas_first),
             repairs=self._repair.experiment if self._repair else None,
-            ideas=list(submission.ideas),
-            took_idea=submission.took_idea,
-            ideas_first=list(submission.ideas_first),
         )

@@ -14,6 +14,7 @@ import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 SHOWN_CHARACTERS = 80
 
@@ -23,6 +24,7 @@ _KEYWORD = re.compile(r"^(?:(?:async\s+)?def|class)\s+|\(\)$")
 _SILENT = {
     tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT,
 }  # fmt: skip
+_BODIES = {"body", "orelse", "finalbody", "handlers", "cases"}
 _UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError, tokenize.TokenError)
 
 
@@ -32,12 +34,23 @@ class _Binding:
 
     name: str
     """With its class, as `Block.forward`."""
-    code: str
-    """Normalised, and behind the conditions under which it stands."""
+    path: str
+    """The conditions under which it stands."""
+    node: ast.stmt
     first: int
     """Lines from 1; of a function or a class those of its head alone."""
     last: int
     whole_last: int
+
+    def code(self) -> str:
+        """Return the statement, normalised, behind its conditions."""
+        match self.node:
+            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+                return self.path + ast.unparse(_without_docstrings(self.node))
+            case node if _is_compound(node):
+                return self.path + _head_code(node)
+            case node:
+                return self.path + ast.unparse(node)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +64,7 @@ class _Script:
     """The words of each block."""
 
     def code(self, name: str) -> list[str]:
-        return [each.code for each in self.bindings if each.name == name]
+        return [each.code() for each in self.bindings if each.name == name]
 
     def marked(self) -> Iterator[str]:
         """Yield the names that the comments freeze."""
@@ -73,9 +86,9 @@ def names(train: str, named: Iterable[str]) -> list[str]:
     """
     given = [bare(name) for name in named]
     try:
-        marked = _read(train).marked()
+        marked = list(_read(train).marked()) if _may_be_marked(train) else []
     except _UNREADABLE:
-        marked = iter(())
+        marked = []
     return list(dict.fromkeys([*given, *marked]))
 
 
@@ -94,12 +107,14 @@ def nearest(train: str, name: str) -> str | None:
 def violation(before: str, after: str, named: Sequence[str]) -> str | None:
     """Return in a sentence what frozen thing an edit changes; none where it changes none.
 
-    An edit that does not parse changes nothing: it can not run.
+    What can not be compared may change anything: it is one as well, where something is frozen.
     """
+    if not named and not _may_be_marked(before):
+        return None
     try:
         old, new = _read(before), _read(after)
-    except _UNREADABLE:
-        return None
+    except _UNREADABLE as error:
+        return f"It can not be compared with what the human froze: {type(error).__name__}, {error}."
     kept = Counter(new.contents)
     for block, words in zip(old.blocks, old.contents, strict=True):
         if not kept[words]:
@@ -111,24 +126,34 @@ def violation(before: str, after: str, named: Sequence[str]) -> str | None:
     for name in names(before, named):
         was, becomes = old.code(name), new.code(name)
         if was != becomes:
-            return _sentence(name, was, becomes)
+            changed = [at for at, code in enumerate(was) if code not in becomes]
+            of_name = [each for each in old.bindings if each.name == name]
+            return _sentence(name, [of_name[at] for at in changed] or of_name)
     return None
 
 
-def _sentence(name: str, was: list[str], becomes: list[str]) -> str:
+def _may_be_marked(train: str) -> bool:
+    """Return whether it is worth looking for marks."""
+    return "frozen" in train.lower()
+
+
+def _sentence(name: str, changed: list[_Binding]) -> str:
     said = f"{name} is frozen by the human"
-    if not was:
+    if not changed:
         return f"{said}, and the incumbent does not have it: do not add it."
-    gone = [code for code in was if code not in becomes] or was
-    shown = gone[0] if len(gone[0]) <= SHOWN_CHARACTERS and "\n" not in gone[0] else ""
-    return f"{said}: it must stay `{shown}`." if shown else f"{said}: it must stay as it is."
+    code = ast.unparse(changed[0].node)
+    if "\n" in code or len(code) > SHOWN_CHARACTERS:
+        return f"{said}: it must stay as it is."
+    return f"{said}: `{code}` must stay, where it stands, and alone."
 
 
+@lru_cache(maxsize=4)
 def _read(train: str) -> _Script:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         tree = ast.parse(train)
-    tokens = list(tokenize.generate_tokens(io.StringIO(train).readline))
+    marked = _may_be_marked(train)
+    tokens = list(tokenize.generate_tokens(io.StringIO(train).readline)) if marked else []
     blocks: list[tuple[int, int]] = []
     lines: list[int] = []
     opened: int | None = None
@@ -158,18 +183,16 @@ def _bindings(body: list[ast.stmt], owner: str, path: str) -> Iterator[_Binding]
         if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             yield from _definition(statement, owner, path)
             continue
-        inner = [
-            (field_name, value)
-            for field_name, value in ast.iter_fields(statement)
-            if field_name in {"body", "orelse", "finalbody", "handlers", "cases"}
-        ]
-        own = _head_code(statement) if inner else ast.unparse(statement)
-        last = statement.lineno if inner else (statement.end_lineno or statement.lineno)
-        for name in _bound(statement, deep=not inner):
-            yield _Binding(owner + name, path + own, statement.lineno, last, last)
-        for field_name, value in inner:
-            below = [*_statements(value)]
-            yield from _bindings(below, owner, f"{path}{own} {field_name}: ")
+        compound = _is_compound(statement)
+        last = statement.lineno if compound else (statement.end_lineno or statement.lineno)
+        for name in _bound(statement, deep=not compound):
+            yield _Binding(owner + name, path, statement, statement.lineno, last, last)
+        if compound:
+            head = _head_code(statement)
+            for part, value in ast.iter_fields(statement):
+                if part in _BODIES:
+                    below = [*_statements(value)]
+                    yield from _bindings(below, owner, f"{path}{head} {part}: ")
 
 
 def _definition(
@@ -178,8 +201,7 @@ def _definition(
     last = max(node.lineno, node.body[0].lineno - 1)
     first = min([node.lineno, *(each.lineno for each in node.decorator_list)])
     end = node.end_lineno or last
-    code = path + ast.unparse(_without_docstrings(node))
-    yield _Binding(owner + node.name, code, first, last, end)
+    yield _Binding(owner + node.name, path, node, first, last, end)
     if isinstance(node, ast.ClassDef):
         yield from _bindings(node.body, f"{owner}{node.name}.", path)
         return
@@ -188,7 +210,7 @@ def _definition(
     for each in ast.walk(node):
         if isinstance(each, ast.stmt) and not hasattr(each, "body"):
             for name in declared.intersection(_bound(each, deep=True)):
-                yield _Binding(name, f"{node.name}: {ast.unparse(each)}", first, first, end)
+                yield _Binding(name, f"{path}{node.name}: ", each, first, first, end)
 
 
 def _without_docstrings(node: ast.AST) -> ast.AST:
@@ -207,6 +229,11 @@ def _is_text(statement: ast.stmt) -> bool:
             return True
         case _:
             return False
+
+
+def _is_compound(statement: ast.stmt) -> bool:
+    """Return whether a statement has others in it."""
+    return hasattr(statement, "body") or hasattr(statement, "cases")
 
 
 def _head_code(statement: ast.stmt) -> str:

@@ -9,8 +9,11 @@ import ast
 import hashlib
 import itertools
 import math
+import re
 import warnings
 from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import lru_cache
 
 DIGITS = 3
 """Significant digits of a fraction; what differs beyond them is lost in the noise of a run."""
@@ -24,9 +27,11 @@ REST = "module code"
 
 _LOOK_AT_NAMES = frozenset({"locals", "vars", "eval", "exec"})
 """A function that calls one of them may use its variables by their names."""
+_NEWLINE = re.compile(r"\r\n|\r|\n")
 _UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
 
 
+@lru_cache(maxsize=8)
 def tree_digest(train: str) -> str:
     """Return a digest that is equal for files which train alike; empty where it does not parse."""
     try:
@@ -47,12 +52,14 @@ def touched(before: str, after: str) -> list[str]:
     """
     try:
         old, new = _named(before), _named(after)
+        names = [name for name in dict.fromkeys([*old, *new]) if old.get(name) != new.get(name)]
+        # Whole lines are compared first: writing code anew is what takes time here.
+        pairs = [(name, _codes(old.get(name)), _codes(new.get(name))) for name in names]
     except _UNREADABLE:
         return []
     values: list[str] = []
     others: list[str] = []
-    for name in dict.fromkeys([*old, *new]):
-        was, becomes = old.get(name, []), new.get(name, [])
+    for name, was, becomes in pairs:
         if was == becomes:
             continue
         change = None if name.endswith(REST) else _moved(was, becomes)
@@ -67,13 +74,31 @@ def _parse(train: str) -> ast.Module:
         return ast.parse(train)
 
 
-def _named(train: str) -> dict[str, list[str]]:
-    """Return each name's code, normalised but for its numbers, in the order of the file."""
-    found: dict[str, list[str]] = {}
-    bare = _WithoutTexts()
+@dataclass(frozen=True, slots=True)
+class _Unit:
+    """A named piece of a script; two whose lines are equal are equal."""
+
+    lines: tuple[str, ...]
+    node: ast.AST = field(compare=False)
+
+
+def _named(train: str) -> dict[str, list[_Unit]]:
+    """Return each name's pieces in the order of the file."""
+    found: dict[str, list[_Unit]] = {}
+    lines = _NEWLINE.split(train)
     for name, node in _units(_parse(train).body):
-        found.setdefault(name, []).append(ast.unparse(bare.visit(node)))
+        if isinstance(node, ast.stmt | ast.expr) and node.lineno:
+            text = tuple(lines[node.lineno - 1 : node.end_lineno])
+        else:
+            text = (ast.unparse(node),)
+        found.setdefault(name, []).append(_Unit(text, node))
     return found
+
+
+def _codes(units: list[_Unit] | None) -> list[str]:
+    """Return the code of pieces, normalised but for numbers."""
+    bare = _WithoutTexts()
+    return [ast.unparse(bare.visit(unit.node)) for unit in units or ()]
 
 
 def _units(body: list[ast.stmt], owner: str = "") -> Iterator[tuple[str, ast.AST]]:
@@ -112,6 +137,8 @@ def _head(statement: ast.ClassDef) -> ast.ClassDef:
         keywords=statement.keywords,
         body=[],
         decorator_list=statement.decorator_list,
+        lineno=0,
+        col_offset=0,
     )
 
 

@@ -91,7 +91,10 @@ def test_the_default_script_written_anew_is_alike() -> None:
 
 
 def test_no_two_rungs_of_a_constant_are_alike() -> None:
-    rungs = [ladder for ladder in map(ladders.build, constants.find(TRAIN, "cpu")) if ladder]
+    found = constants.find(TRAIN, "cpu")
+    lines = [f"{each.name} = {each.literal}  # {each.meaning}\n" for each in found]
+    script = "".join(lines) + f"print({', '.join(each.name for each in found)})\n"
+    rungs = [ladder for ladder in map(ladders.build, constants.find(script)) if ladder]
     assert len(rungs) > 10
     choice = random.Random(1)
     digests: dict[str, dict[str, constants.Value]] = {}
@@ -101,7 +104,7 @@ def test_no_two_rungs_of_a_constant_are_alike() -> None:
             if value == ladder.constant.value:
                 continue
             move: dict[str, constants.Value] = {ladder.constant.key: value}
-            digest = tree_digest(constants.rewrite(TRAIN, move))
+            digest = tree_digest(constants.rewrite(script, move))
             assert digest not in digests, (move, digests[digest])
             digests[digest] = move
 

@@ -99,7 +99,7 @@ async def test_what_was_approved_is_asked_about_again_once_it_is_another(
 
 async def test_what_the_keep_has_already_is_passed_over(workshop: Workshop) -> None:
     better = with_rate((workshop.root / "train.py").read_text(), 0.02)
-    more = better + "# Nothing else.\n"
+    more = better + "NOTHING_ELSE = 1\n"
     lab = workshop.lab(Remote(more, better, 0.5), max_experiments=3)
     await lab.run()
     skipped = lab.state.experiments[2]

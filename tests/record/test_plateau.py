@@ -3,10 +3,10 @@
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autoresearch_tui.record.events import Direction, Status
+from autoresearch_tui.record.events import Direction, Status, Usage
 from autoresearch_tui.record.plateau import (
     PLATEAU_AFTER,
     STANDS_OUT_SD,
@@ -17,6 +17,9 @@ from autoresearch_tui.record.plateau import (
 )
 from autoresearch_tui.record.state import Experiment, Run, SessionState
 from tests.agents.night import TRAIN, Night, begun
+
+EIGHTHS = st.integers(4, 16).map(lambda number: number / 8)
+"""Values that turn over without a rounding."""
 
 
 def run(value: float | None, replicate: int) -> Run:
@@ -100,44 +103,44 @@ def test_what_was_undone_is_no_gain() -> None:
     assert plateau(state) is not None
 
 
-@given(st.lists(st.tuples(st.sampled_from([*Status]), st.floats(0.5, 2)), max_size=40))
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.sampled_from([*Status]), EIGHTHS), max_size=60))
 def test_any_night_reads_the_same_in_both_directions(outcomes: list[tuple[Status, float]]) -> None:
-    night, turned, parents = begun(), SessionState(direction=Direction.HIGHER), [0]
-    for status, value in outcomes:
-        measured = status in (Status.KEEP, Status.DISCARD)
-        night.add(TRAIN, status, value if measured else None, parent=parents[-1])
-        if status is Status.KEEP:
-            parents.append(len(night.trains) - 1)
-    state = night.state
-    turned.incumbent = state.incumbent
-    turned.experiments = {number: mirrored(each) for number, each in state.experiments.items()}
-    one, other = plateau(state), plateau(turned)
+    night = [(Status.KEEP, 1.75), *outcomes]
+    lower = made(night, Direction.LOWER)
+    higher = made([(status, 10 - value) for status, value in night], Direction.HIGHER)
+    one, other = plateau(lower), plateau(higher)
     assert (one is None) == (other is None)
     if one is not None and other is not None:
         assert (one.since, one.tried) == (other.since, other.tried)
         assert one.gained == pytest.approx(other.gained)
         assert one.tried >= PLATEAU_AFTER
         assert one.gained <= one.least
-    chain = lineage(state)
+    chain = lineage(lower)
     assert chain[0].number == 0
-    assert chain[-1].number == state.incumbent
+    assert chain[-1].number == lower.incumbent
 
 
-def mirrored(experiment: Experiment) -> Experiment:
-    value = experiment.val_bpb
-    return Experiment(
-        number=experiment.number,
-        parent=experiment.parent,
-        commit="",
-        title="",
-        hypothesis="",
-        expected_change=None,
-        agent="",
-        model=None,
-        lines_added=0,
-        lines_removed=0,
-        usage=experiment.usage,
-        proposed_at=0,
-        status=experiment.status,
-        val_bpb=None if value is None else 10 - value,
-    )
+def made(outcomes: list[tuple[Status, float]], direction: Direction) -> SessionState:
+    """Return a state with these verdicts, each on an edit of the keep before it."""
+    state = SessionState(direction=direction)
+    for number, (status, value) in enumerate(outcomes):
+        state.experiments[number] = Experiment(
+            number=number,
+            parent=state.incumbent,
+            commit="",
+            title="",
+            hypothesis="",
+            expected_change=None,
+            agent="",
+            model=None,
+            lines_added=0,
+            lines_removed=0,
+            usage=Usage(),
+            proposed_at=0,
+            status=status,
+            val_bpb=value if status in (Status.KEEP, Status.DISCARD) else None,
+        )
+        if status is Status.KEEP:
+            state.incumbent = number
+    return state
