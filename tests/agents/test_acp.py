@@ -342,8 +342,9 @@ def test_the_folder_is_what_it_was_but_for_the_file(tmp_path: Path) -> None:
         desk.train.unlink(missing_ok=True)
         if content is not None:
             desk.train.write_bytes(content)
-        with pytest.raises(edits.EditError):
+        with pytest.raises(edits.EditError, match="put back"):
             desk.edited()
+        assert desk.edited() == SCRIPT
 
 
 async def test_what_is_no_file_is_neither_read_nor_waited_for(tmp_path: Path) -> None:
@@ -405,20 +406,20 @@ def test_messages_that_are_none_are_passed_over() -> None:
 async def test_thirty_experiments_by_an_agent_unattended(
     workshop: Workshop, tmp_path: Path
 ) -> None:
-    agent = coder(tmp_path)
-    lab = workshop.lab(agent, fallback=replace_name(ScriptedAgent()), max_experiments=30)
+    other = ScriptedAgent()
+    other.name = "other"
+    lab = workshop.lab(coder(tmp_path), fallback=other, max_experiments=30)
     assert (await lab.run()).finished
     state = lab.state
+    proposed = list(state.experiments.values())[1:]
     failed = [fact for fact in workshop.facts() if isinstance(fact, events.ProposalFailed)]
-    by_agent = [e for e in state.experiments.values() if e.agent == "acp"]
+    assert state.baseline is not None
+    assert state.best is not None
     print(
-        f"proposals {len(by_agent)}, kept {sum(e.status is Status.KEEP for e in by_agent)}, "
-        f"failed {len(failed)}, tokens {state.tokens_spent}, "
-        f"val_bpb {state.experiments[0].val_bpb} -> {state.best and state.best.val_bpb}"
+        f"{len(proposed)} proposals, {len(failed)} failed, {dict(state.status_counts)}, "
+        f"{state.tokens_spent} tokens, {state.baseline.val_bpb} -> {state.best.val_bpb}"
     )
-    assert len(by_agent) == 29
-
-
-def replace_name(agent: ScriptedAgent) -> ScriptedAgent:
-    agent.name = "other"
-    return agent
+    assert {experiment.agent for experiment in proposed} == {"acp"}
+    assert len(proposed) >= 29
+    # 120 for each prompt: its agent says so.
+    assert state.tokens_spent == 120 * (len(proposed) + len(failed))
