@@ -23,6 +23,7 @@ from autoresearch_tui.agents.acp.agent import AcpAgent
 from autoresearch_tui.agents.acp.folder import Folder
 from autoresearch_tui.agents.acp.policy import Call, Permissions
 from autoresearch_tui.agents.acp.process import agent_environment
+from autoresearch_tui.agents.acp.talk import SESSION_PROPOSALS, Sessions
 from autoresearch_tui.agents.base import ProposalError
 from autoresearch_tui.control import messages
 from autoresearch_tui.lab import roster
@@ -259,6 +260,39 @@ def test_an_agent_does_not_survive_the_lab(tmp_path: Path) -> None:
     lab.kill()
     lab.wait()
     wait_until(lambda: not processes_below(tmp_path), "the end of the agent's processes")
+
+
+def test_a_session_goes_on_until_it_is_old_full_or_another_agent_s(tmp_path: Path) -> None:
+    file = tmp_path / "session.json"
+    sessions = Sessions(file, ["a", "b"])
+    assert sessions.last() is None
+    for _ in range(SESSION_PROPOSALS - 1):
+        sessions.note("one")
+    assert Sessions(file, ["a", "b"]).last() == "one"
+    assert Sessions(file, ["a"]).last() is None
+    sessions.note("one")
+    assert sessions.last() is None
+    sessions.note("two")
+    assert sessions.last() == "two"
+    sessions.note("two", is_last=True)
+    assert sessions.last() is None
+    for spoilt in (b"", b"[]", b"\xff", b'{"command": ["a", "b"], "session": 1}'):
+        file.write_bytes(spoilt)
+        assert sessions.last() is None
+    file.unlink()
+    file.mkdir()
+    sessions.note("three")
+    assert sessions.last() is None
+
+
+async def test_an_agent_that_loads_no_sessions_begins_one_each_time(tmp_path: Path) -> None:
+    agent = coder(tmp_path, "forgets")
+    for _ in range(2):
+        await agent.propose(begun(SCRIPT).context(), Thoughts())
+    await agent.close()
+    begun_with = [path.read_text() for path in (tmp_path / "memory").iterdir()]
+    assert len(begun_with) == 2
+    assert all("You are the researcher" in text for text in begun_with)
 
 
 @given(st.text(), st.text())
