@@ -126,7 +126,8 @@ def agent(settings: Settings, environ: Mapping[str, str], *, offline: bool) -> I
     found = keys.gather(environ, catalogue.key_names(settings.agent))
     for name in found.in_keyring:
         yield Finding(Grade.OK, "key", f"{name} is from the keyring")
-    if found.trouble:
+    # Without a word on the agent no key is wanted.
+    if found.trouble and settings.agent.kind != "auto":
         sentence = f"the environment has no key, and the keyring can not be asked: {found.trouble}"
         yield Finding(Grade.NOTE, "key", sentence)
     try:

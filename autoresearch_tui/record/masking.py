@@ -30,13 +30,13 @@ _PRIVATE_KEY_END = re.compile(
 )
 _KNOWN = re.compile(
     r"""(?<![A-Za-z0-9])(?:
-      sk-[A-Za-z0-9_-]{16,}
+      sk-(?=[A-Za-z_-]{0,40}[0-9])[A-Za-z0-9_-]{16,}
     | gh[opusr]_[A-Za-z0-9]{16,}
     | github_pat_[A-Za-z0-9_]{16,}
     | glpat-[A-Za-z0-9_-]{16,}
     | (?:AKIA|ASIA)[A-Z0-9]{16}
     | AIza[A-Za-z0-9_-]{30,}
-    | hf_[A-Za-z0-9]{16,}
+    | hf_[A-Za-z0-9]{30,}
     | npm_[A-Za-z0-9]{30,}
     | pypi-[A-Za-z0-9_-]{30,}
     | xox[abeoprs]-[A-Za-z0-9-]{10,}

@@ -23,6 +23,7 @@ from autoresearch_tui.agents.acp.agent import AcpAgent
 from autoresearch_tui.agents.acp.folder import Folder
 from autoresearch_tui.agents.acp.policy import Call, Permissions
 from autoresearch_tui.agents.acp.process import agent_environment
+from autoresearch_tui.agents.acp.talk import SESSION_PROPOSALS, Sessions
 from autoresearch_tui.agents.base import ProposalError
 from autoresearch_tui.control import messages
 from autoresearch_tui.lab import roster
@@ -261,6 +262,39 @@ def test_an_agent_does_not_survive_the_lab(tmp_path: Path) -> None:
     wait_until(lambda: not processes_below(tmp_path), "the end of the agent's processes")
 
 
+def test_a_session_goes_on_until_it_is_old_full_or_another_agent_s(tmp_path: Path) -> None:
+    file = tmp_path / "session.json"
+    sessions = Sessions(file, ["a", "b"])
+    assert sessions.last() is None
+    for _ in range(SESSION_PROPOSALS - 1):
+        sessions.note("one")
+    assert Sessions(file, ["a", "b"]).last() == "one"
+    assert Sessions(file, ["a"]).last() is None
+    sessions.note("one")
+    assert sessions.last() is None
+    sessions.note("two")
+    assert sessions.last() == "two"
+    sessions.note("two", is_last=True)
+    assert sessions.last() is None
+    for spoilt in (b"", b"[]", b"\xff", b'{"command": ["a", "b"], "session": 1}'):
+        file.write_bytes(spoilt)
+        assert sessions.last() is None
+    file.unlink()
+    file.mkdir()
+    sessions.note("three")
+    assert sessions.last() is None
+
+
+async def test_an_agent_that_loads_no_sessions_begins_one_each_time(tmp_path: Path) -> None:
+    agent = coder(tmp_path, "forgets")
+    for _ in range(2):
+        await agent.propose(begun(SCRIPT).context(), Thoughts())
+    await agent.close()
+    begun_with = [path.read_text() for path in (tmp_path / "memory").iterdir()]
+    assert len(begun_with) == 2
+    assert all("You are the researcher" in text for text in begun_with)
+
+
 @given(st.text(), st.text())
 def test_any_answer_has_a_closing(said: str, title: str) -> None:
     end = closing.read(said + "\ntitle: " + title)
@@ -342,8 +376,9 @@ def test_the_folder_is_what_it_was_but_for_the_file(tmp_path: Path) -> None:
         desk.train.unlink(missing_ok=True)
         if content is not None:
             desk.train.write_bytes(content)
-        with pytest.raises(edits.EditError):
+        with pytest.raises(edits.EditError, match="put back"):
             desk.edited()
+        assert desk.edited() == SCRIPT
 
 
 async def test_what_is_no_file_is_neither_read_nor_waited_for(tmp_path: Path) -> None:
@@ -405,20 +440,20 @@ def test_messages_that_are_none_are_passed_over() -> None:
 async def test_thirty_experiments_by_an_agent_unattended(
     workshop: Workshop, tmp_path: Path
 ) -> None:
-    agent = coder(tmp_path)
-    lab = workshop.lab(agent, fallback=replace_name(ScriptedAgent()), max_experiments=30)
+    other = ScriptedAgent()
+    other.name = "other"
+    lab = workshop.lab(coder(tmp_path), fallback=other, max_experiments=30)
     assert (await lab.run()).finished
     state = lab.state
+    proposed = list(state.experiments.values())[1:]
     failed = [fact for fact in workshop.facts() if isinstance(fact, events.ProposalFailed)]
-    by_agent = [e for e in state.experiments.values() if e.agent == "acp"]
+    assert state.baseline is not None
+    assert state.best is not None
     print(
-        f"proposals {len(by_agent)}, kept {sum(e.status is Status.KEEP for e in by_agent)}, "
-        f"failed {len(failed)}, tokens {state.tokens_spent}, "
-        f"val_bpb {state.experiments[0].val_bpb} -> {state.best and state.best.val_bpb}"
+        f"{len(proposed)} proposals, {len(failed)} failed, {dict(state.status_counts)}, "
+        f"{state.tokens_spent} tokens, {state.baseline.val_bpb} -> {state.best.val_bpb}"
     )
-    assert len(by_agent) == 29
-
-
-def replace_name(agent: ScriptedAgent) -> ScriptedAgent:
-    agent.name = "other"
-    return agent
+    assert {experiment.agent for experiment in proposed} == {"acp"}
+    assert len(proposed) >= 29
+    # 120 for each prompt: its agent says so.
+    assert state.tokens_spent == 120 * (len(proposed) + len(failed))

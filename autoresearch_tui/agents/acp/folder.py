@@ -81,18 +81,20 @@ class Folder:
         return strays
 
     def edited(self) -> str:
-        """Return `train.py` as the agent left it.
+        """Return `train.py` as the agent left it; what is no text file is put back.
 
         Raises:
             EditError: it is gone, no plain file, no text, or too large.
         """
         content = content_of(self.train)
-        if content is None:
-            raise EditError(f"{EDITED} is gone, or larger than {FILE_LIMIT_BYTES} bytes.")
         try:
-            return content.decode()
+            if content is not None:
+                return content.decode()
+            trouble = f"gone, no plain file, or larger than {FILE_LIMIT_BYTES} bytes"
         except UnicodeDecodeError:
-            raise EditError(f"{EDITED} is no UTF-8 text.") from None
+            trouble = "no UTF-8 text"
+        self._write(self.train)
+        raise EditError(f"{EDITED} was {trouble}. It was put back as it had been.")
 
     def put(self, text: str) -> None:
         """Have `train.py` be this text, whatever the agent put in its place.

@@ -64,7 +64,7 @@ class Turn:
         if kind is not self._last:
             self.finish()
             self._last = kind
-        told = self._streams[kind].feed(text)
+        told = self._streams[kind].feed(_writable(text))
         if kind is ThoughtKind.TEXT:
             self.said = (self.said + told)[-SAID_CHARACTERS:]
         self._show(kind, told)
@@ -73,7 +73,7 @@ class Turn:
         """Take a line about what the agent does."""
         self.finish()
         mask = StreamMask(self._secrets)
-        line = mask.feed(" ".join(text.splitlines())) + mask.rest()
+        line = mask.feed(_writable(" ".join(text.splitlines()))) + mask.rest()
         self._show(kind, line[:LINE_CHARACTERS])
 
     def add_usage(self, more: Usage) -> None:
@@ -277,6 +277,11 @@ class Host(Client):
 
     def on_connect(self, conn: Agent) -> None:
         """Need nothing of the connection."""
+
+
+def _writable(text: str) -> str:
+    """Return text that can be written down: JSON may hold what is no Unicode."""
+    return text.encode(errors="replace").decode()
 
 
 def _refuse(sentence: str) -> NoReturn:
