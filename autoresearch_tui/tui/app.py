@@ -30,6 +30,7 @@ from autoresearch_tui.tui.widgets.canvas import Pane
 from autoresearch_tui.tui.widgets.reasoning import NOTICE_STYLES
 
 READ_INTERVAL_S = 0.5
+MOVING_KEYS = {"up", "down", "left", "right", "pageup", "pagedown", "home", "end"}
 HELP_GROUPS = ("This pane", "Verbs", "This screen", "Moving about")
 
 
@@ -229,7 +230,9 @@ class Cockpit(Actions):
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Offer every verb in the palette too."""
         for _, binding, enabled, tooltip in screen.active_bindings.values():
-            if enabled and (tooltip or binding.tooltip) and not binding.system:
+            # Nobody moves a cursor, or goes to a pane, by typing its name.
+            moves = not binding.show and (binding.key in MOVING_KEYS or binding.key.isdigit())
+            if enabled and (tooltip or binding.tooltip) and not (binding.system or moves):
                 run = partial(screen.run_action, binding.action)
                 yield SystemCommand(
                     binding.description.capitalize(), tooltip or binding.tooltip, run
