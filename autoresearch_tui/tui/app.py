@@ -229,14 +229,16 @@ class Cockpit(Actions):
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Offer every verb in the palette too."""
+        offered: set[str] = set()
         for _, binding, enabled, tooltip in screen.active_bindings.values():
-            # Nobody moves a cursor, or goes to a pane, by typing its name.
+            # Nobody moves a cursor, or goes to a pane, by typing its name; what has several keys
+            # is one thing.
             moves = not binding.show and (binding.key in MOVING_KEYS or binding.key.isdigit())
-            if enabled and (tooltip or binding.tooltip) and not (binding.system or moves):
-                run = partial(screen.run_action, binding.action)
-                yield SystemCommand(
-                    binding.description.capitalize(), tooltip or binding.tooltip, run
-                )
+            if not enabled or moves or binding.id is None or binding.id in offered:
+                continue
+            offered.add(binding.id)
+            run = partial(screen.run_action, binding.action)
+            yield SystemCommand(binding.description.capitalize(), tooltip or binding.tooltip, run)
         yield SystemCommand("Theme", "Change the colours", self.action_change_theme)
 
 

@@ -128,7 +128,12 @@ class Sessions(Canvas, can_focus=True):
 def _tag_cells(width: int) -> int:
     least, most = TAG_CELLS
     room = width - OTHER_CELLS
-    return max(least, min(most, room - AGENT_CELLS if room >= least + AGENT_CELLS else room))
+    return max(least, min(most, room - AGENT_CELLS if _names_agents(width) else room))
+
+
+def _names_agents(width: int) -> bool:
+    """Return whether there is room for who proposed."""
+    return width >= OTHER_CELLS + TAG_CELLS[0] + AGENT_CELLS
 
 
 def _heading(width: int) -> Line:
@@ -139,7 +144,7 @@ def _heading(width: int) -> Line:
         + "done".rjust(COUNT_CELLS)
         + "best".rjust(BEST_CELLS)
         + "last".rjust(MOMENT_CELLS)
-        + "  agent"
+        + ("  agent" if _names_agents(width) else "")
     )
     return ((words, "muted"),)
 
@@ -147,8 +152,8 @@ def _heading(width: int) -> Line:
 def _line(row: Row, width: int, *, here: bool) -> Line:
     glyph, style = GLYPHS[row.word]
     moment = time.strftime("%b %d %H:%M", time.localtime(row.last_at)) if row.last_at else "-"
-    agent = one_line(row.agent)
-    if row.metric != BITS_PER_BYTE:
+    agent = one_line(row.agent) if _names_agents(width) else ""
+    if agent and row.metric != BITS_PER_BYTE:
         agent = f"{agent} ({one_line(row.metric)})"
     return (
         ("> " if here else "  ", "key"),
@@ -157,7 +162,7 @@ def _line(row: Row, width: int, *, here: bool) -> Line:
         (f"{row.experiments:>{COUNT_CELLS}}", ""),
         (bpb(row.best).rjust(BEST_CELLS), "strong"),
         (moment.rjust(MOMENT_CELLS), "muted"),
-        (f"  {agent}", "muted"),
+        (f"  {agent}" if agent else "", "muted"),
     )
 
 
