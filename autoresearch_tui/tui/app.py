@@ -22,7 +22,7 @@ from autoresearch_tui.tui.layout import Layout, user_folder
 from autoresearch_tui.tui.night import Night
 from autoresearch_tui.tui.screens.cockpit import CockpitScreen
 from autoresearch_tui.tui.screens.experiment import ExperimentScreen
-from autoresearch_tui.tui.screens.help import HelpScreen, Key
+from autoresearch_tui.tui.screens.help import HelpScreen, keys_of
 from autoresearch_tui.tui.screens.palette import Palette
 from autoresearch_tui.tui.screens.paned import PanedScreen
 from autoresearch_tui.tui.text import bpb, one_line
@@ -31,7 +31,6 @@ from autoresearch_tui.tui.widgets.reasoning import NOTICE_STYLES
 
 READ_INTERVAL_S = 0.5
 MOVING_KEYS = {"up", "down", "left", "right", "pageup", "pagedown", "home", "end"}
-HELP_GROUPS = ("This pane", "Verbs", "This screen", "Moving about")
 
 
 class Loaded(Message):
@@ -192,20 +191,8 @@ class Cockpit(Actions):
     def action_help(self) -> None:
         """Explain the focused pane and the keys."""
         focused = self.screen.focused
-        groups: dict[str, dict[str, Key]] = {title: {} for title in HELP_GROUPS}
-        for node, binding, _, _ in self.screen.active_bindings.values():
-            if not binding.tooltip or binding.system or binding.id is None:
-                continue
-            own, verb, screen, moving = groups.values()
-            group = verb if binding.id in verbs.BY_ID else own if node is focused else screen
-            group = moving if binding.id.startswith("pane.") else group
-            key = binding.key_display or self.get_key_display(binding)
-            if (known := group.get(binding.id)) is not None:
-                key = f"{known.key} {key}"
-            group[binding.id] = Key(key, binding.tooltip, binding.id)
         pane = focused if isinstance(focused, Pane) else None
-        rows = {title: list(each.values()) for title, each in groups.items() if each}
-        self.push_screen(HelpScreen(pane, rows))
+        self.push_screen(HelpScreen(pane, keys_of(self.screen, self.get_key_display)))
 
     def action_command_palette(self) -> None:
         """Find a verb by its name."""

@@ -173,7 +173,7 @@ def _full(index: int, device: DeviceSample, past: History, width: int, deep: int
         means = past.of_device(index, lambda each: each.temperature_c)
         top = device.temperature_limit_c or HOTTEST_C
         style = "bad" if heat >= HOT_C else "note"
-        rows += _graph("heat", means, top, f"{heat:.0f} °C", width, 1, style)
+        rows += _graph("heat", means, top, _degrees(heat), width, 1, style)
     if device.clock_mhz is not None:
         means = past.of_device(index, lambda each: each.clock_mhz)
         top = device.clock_limit_mhz or max(filter(None, means), default=1.0)
@@ -219,7 +219,11 @@ def _title(index: int, device: DeviceSample) -> Line:
 
 def _heat(device: DeviceSample) -> Line:
     heat = device.temperature_c or 0.0
-    return ((f" {heat:.0f} °C", "bad" if heat >= HOT_C else "muted"),)
+    return ((f" {_degrees(heat)}", "bad" if heat >= HOT_C else "muted"),)
+
+
+def _degrees(heat: float) -> str:
+    return f"{heat:.0f} °C{'!' if heat >= HOT_C else ''}"
 
 
 def _numbers(device: DeviceSample) -> Line:
