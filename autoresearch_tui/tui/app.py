@@ -197,7 +197,7 @@ class Cockpit(Actions):
     def action_command_palette(self) -> None:
         """Find a verb by its name."""
         if not isinstance(self.screen, Palette):
-            self.push_screen(Palette(id="--command-palette"))
+            self.push_screen(Palette(placeholder="What is to be done?", id="--command-palette"))
 
     def copy(self, what: str, text: str) -> None:
         """Copy text to the terminal's clipboard and to a file; `what` it is, for the answer."""
