@@ -275,6 +275,8 @@ def write(path: Path, settings: Settings) -> None:
     """
     sections: dict[str, Any] = _known(msgspec.to_builtins(settings))
     del sections["notify"]["urls"]
+    # The looks are a person's, not the session's.
+    del sections["tui"]
     temporary = path.with_suffix(".tmp")
     temporary.write_text(tomli_w.dumps(sections))
     temporary.replace(path)
