@@ -12,9 +12,10 @@ from autoresearch_tui.control.messages import again
 from autoresearch_tui.record.events import Direction, Status
 from autoresearch_tui.record.state import SessionState
 from autoresearch_tui.tui.ascii import CROSS
+from autoresearch_tui.tui.results import Axis, gathered
 from autoresearch_tui.tui.widgets.experiments import ExperimentsPane
 from autoresearch_tui.tui.widgets.history import HistoryPane
-from autoresearch_tui.tui.widgets.history_chart import Axis, chart, gathered, legend
+from autoresearch_tui.tui.widgets.history_chart import chart, legend
 from autoresearch_tui.tui.widgets.plot import Zoom
 from tests.tui.nights import Ending, make_night
 from tests.tui.test_table import experiment, run

@@ -8,16 +8,14 @@ from textual.message import Message
 
 from autoresearch_tui.record.events import Status
 from autoresearch_tui.tui.ascii import CROSS
+from autoresearch_tui.tui.results import Axis, Gathered, gathered
 from autoresearch_tui.tui.text import Line, both_ends, one_line
 from autoresearch_tui.tui.widgets.canvas import Pane
 from autoresearch_tui.tui.widgets.history_chart import (
     LEAST_SPAN,
     LEGEND_FROM_HEIGHT,
-    Axis,
     Chart,
-    Gathered,
     chart,
-    gathered,
     legend,
     subject,
 )
