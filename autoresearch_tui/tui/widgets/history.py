@@ -12,7 +12,6 @@ from autoresearch_tui.tui.results import Axis, Gathered, gathered
 from autoresearch_tui.tui.text import Line, both_ends, one_line
 from autoresearch_tui.tui.widgets.canvas import Pane
 from autoresearch_tui.tui.widgets.history_chart import (
-    LEAST_SPAN,
     LEGEND_FROM_HEIGHT,
     Chart,
     chart,
@@ -24,6 +23,8 @@ from autoresearch_tui.tui.widgets.plot import Zoom
 SUBJECT_FROM_HEIGHT = 8
 ZOOM_FACTOR = 2.0
 AXIS_CHOICE = "history.axis"
+LEAST_EXPERIMENTS = 8
+"""How far it zooms in: about so many experiments stay in view."""
 PAN_SHARE = 0.5
 """How much of the view it moves by."""
 
@@ -253,7 +254,7 @@ class HistoryPane(Pane):
         low, high = self.data.extent(self.axis)
         place = None if self.selected is None else self.data.place(self.selected, self.axis)
         around = high if place is None else place
-        least = LEAST_SPAN[self.axis]
+        least = (high - low) * LEAST_EXPERIMENTS / max(1, len(self.data.numbers) - 1)
         self._show(self.zoom.scaled(low, high, ZOOM_FACTOR**steps, around, least))
 
     def action_pan(self, steps: int) -> None:

@@ -19,8 +19,6 @@ from autoresearch_tui.tui.widgets.plot import Grid, Scale, Zoom, labels
 from autoresearch_tui.tui.words import FAILED, STATUS_GLYPHS
 
 MAX_STRIDE_CELLS = 6
-LEAST_SPAN = {"number": 8.0, "time": 60.0}
-"""How far the chart zooms in: experiments, seconds."""
 LEGEND_FROM_HEIGHT = 12
 SHADE = "·"
 """What fills the band of noise, in every other cell."""
