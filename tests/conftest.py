@@ -15,7 +15,10 @@ def _environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Keep the user's keys and settings out, and sockets where their paths are short."""
     runtime = tempfile.mkdtemp(prefix="ar-")
     monkeypatch.setenv("XDG_RUNTIME_DIR", runtime)
-    for name in ("ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL", "AUTORESEARCH_DATA"):
+    monkeypatch.setenv("XDG_STATE_HOME", f"{runtime}/state")
+    # The screen's colours follow the terminal.
+    monkeypatch.setenv("TERM", "xterm-256color")
+    for name in ("ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL", "AUTORESEARCH_DATA", "NO_COLOR"):
         monkeypatch.delenv(name, raising=False)
     yield
     shutil.rmtree(runtime, ignore_errors=True)

@@ -121,9 +121,10 @@ class Actions(Approving):
     def action_sessions(self) -> None:
         """Ask for another session of the repository, and go there."""
 
-        async def go(chosen: Session | None) -> None:
+        def go(chosen: Session | None) -> None:
             if chosen is not None and chosen != self.session:
-                await self.show_session(chosen)
+                # The list is still on its way out.
+                self.call_later(self.show_session, chosen)
 
         self.push_screen(PickerScreen(self.session), go)
 

@@ -129,13 +129,16 @@ class Cockpit(Actions):
             self._looking = self.set_interval(READ_INTERVAL_S, self.look)
 
     async def show_session(self, session: Session) -> None:
-        """Show another session from its start, on a fresh main screen."""
+        """Show another session from its start, on fresh panes."""
         self.session = session
         self.night = Night(session, self._now)
         self._asked_about, self._noticed_at = None, 0.0
         while len(self.screen_stack) > 1:
             await self.pop_screen()
-        await self.switch_screen(CockpitScreen())  # pyright: ignore[reportUnknownMemberType]
+        # What panes remember is of another night.
+        await self.screen.recompose()  # pyright: ignore[reportUnknownMemberType]
+        if isinstance(self.screen, PanedScreen):
+            self.screen.begin()
         self.call_after_refresh(self._load)
 
     def look(self) -> None:
@@ -211,17 +214,17 @@ class Cockpit(Actions):
     def copy(self, what: str, text: str) -> None:
         """Copy text to the terminal's clipboard and to a file; `what` it is, for the answer."""
         self.copy_to_clipboard(text)
-        count = f"{len(text):,} characters"
+        what = f"{what} ({len(text):,} characters)"
         if self.folder is None:
-            self.say(f"Copied {what} ({count}) to the terminal's clipboard.", "good")
+            self.say(f"Copied to the terminal's clipboard: {what}", "good")
             return
         try:
             where = clipboard.told(clipboard.keep(self.folder, text))
         except OSError as error:
-            why = f"no file: {error.strerror}"
-            self.say(f"Copied {what} ({count}) to the terminal's clipboard; {why}.", "warn")
+            why = f"no file, {error.strerror}"
+            self.say(f"Copied to the terminal's clipboard alone ({why}): {what}", "warn")
         else:
-            self.say(f"Copied {what} ({count}): terminal's clipboard, and {where}", "good")
+            self.say(f"Copied to {where} and the clipboard: {what}", "good")
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Offer every verb in the palette too."""

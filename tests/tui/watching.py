@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 from textual.pilot import Pilot
 
@@ -15,9 +16,11 @@ from tests.tui.nights import MadeNight
 
 
 @asynccontextmanager
-async def watching(made: MadeNight, size: tuple[int, int] = (80, 24)) -> AsyncIterator[Pilot[None]]:
-    """Open a cockpit, and go on once its night is read."""
-    cockpit = Cockpit(made.session, now=lambda: made.now)
+async def watching(
+    made: MadeNight, size: tuple[int, int] = (80, 24), **chosen: Any
+) -> AsyncIterator[Pilot[None]]:
+    """Open a cockpit, and go on once its night is read; `chosen` are arguments of it."""
+    cockpit = Cockpit(made.session, **{"now": lambda: made.now} | chosen)
     async with cockpit.run_test(size=size) as pilot:
         await settle(pilot)
         yield pilot

@@ -74,6 +74,12 @@ class PanedScreen(Screen[None]):
         """Show what is known."""
         # On a busy machine the first size can be known before there is a screen to tell of it.
         self._choose_layout(self.app.size)  # pyright: ignore[reportUnknownMemberType]
+        self.begin()
+
+    def begin(self) -> None:
+        """Show a night on new panes, as the person left them."""
+        if isinstance(self.AUTO_FOCUS, str) and self.focused is None:
+            self.set_focus(self.query(self.AUTO_FOCUS).first())
         self.call_after_refresh(self.restore)
         self.show_night()
 

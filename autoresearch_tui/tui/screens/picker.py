@@ -13,6 +13,7 @@ from textual.geometry import Size
 from textual.message import Message
 from textual.screen import ModalScreen
 from textual.widgets import Static
+from textual.worker import Worker
 
 from autoresearch_tui.record.fold import fold
 from autoresearch_tui.record.journal import JournalReader
@@ -184,6 +185,7 @@ class PickerScreen(ModalScreen[Session | None]):
         super().__init__()
         self._current = current
         self._read: dict[Session, tuple[_Mark, Row]] = {}
+        self._looking: Worker[None] | None = None
 
     def compose(self) -> ComposeResult:
         """Lay the list out."""
@@ -194,10 +196,15 @@ class PickerScreen(ModalScreen[Session | None]):
 
     def on_mount(self) -> None:
         """Read the sessions, and look again for what changes."""
-        self._look()
-        self.set_interval(LOOK_INTERVAL_S, self._look)
+        self.look()
+        self.set_interval(LOOK_INTERVAL_S, self.look)
 
-    @work(thread=True, exclusive=True)
+    def look(self) -> None:
+        """Look in the background, unless the last look still goes on: a thread can not be ended."""
+        if self._looking is None or self._looking.is_finished:
+            self._looking = self._look()
+
+    @work(thread=True)
     def _look(self) -> None:
         """Read what changed since the last look; the newest first, for it is wanted most."""
         rows: list[Row] = []

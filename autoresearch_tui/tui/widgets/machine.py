@@ -107,7 +107,10 @@ class MachinePane(Pane):
             deep = min(MAX_DEEP_ROWS, 1 + spare // max(1, devices))
             rows = self._machine(samples, width, detail, deep=deep, host=host)
         hidden = len(rows) + len(rest) - height
-        if hidden > 0 and devices > 1:
+        if hidden > 0 and not devices:
+            # The processor's name matters least.
+            del rows[0]
+        elif hidden > 0 and devices > 1:
             rows[-hidden - 1 :] = [((f"and {hidden + 1} more; z shows all", "muted"),)]
         return [*rows, *speed, *rest]
 
