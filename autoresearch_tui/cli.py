@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import difflib
 import os
 import signal
 import sys
@@ -9,7 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import FrameType
-from typing import NoReturn, TextIO
+from typing import TYPE_CHECKING, NoReturn, TextIO
 
 from autoresearch_tui import __version__, headless, settings
 from autoresearch_tui import session as sessions
@@ -17,10 +18,14 @@ from autoresearch_tui.control import client, messages
 from autoresearch_tui.record.events import Absence, ApprovalMode
 from autoresearch_tui.record.fold import fold
 from autoresearch_tui.record.journal import Journal, JournalReader
-from autoresearch_tui.record.state import SessionState
+from autoresearch_tui.record.state import Experiment, SessionState
 from autoresearch_tui.report import night, summary
 from autoresearch_tui.session import LabLife, Session, SessionError
 from autoresearch_tui.settings import Layer, SettingsError
+from autoresearch_tui.syntax import syntax_trouble
+
+if TYPE_CHECKING:
+    from autoresearch_tui.tui.editor import Draft
 
 EXIT_TROUBLE = 1
 STOP_WAIT_S = 30.0
@@ -91,6 +96,15 @@ def _parser() -> argparse.ArgumentParser:
     command("resume", _send(messages.Resume), "go on after a pause")
     approve = command("approve", _approve, "let the waiting experiment run")
     approve.add_argument("experiment", type=int, nargs="?")
+    approve.add_argument("--all", action="store_true", help="and all that come after it, unasked")
+    command("ask", _ask, "have every edit wait for a person from here on")
+    edit = command("edit", _edit, "change the waiting experiment in your editor")
+    edit.add_argument("experiment", type=int, nargs="?")
+    back = command("send-back", _send_back, "refuse the waiting experiment, and say what instead")
+    back.add_argument("text", nargs="+", help="a sentence for the agent's next proposal")
+    back.add_argument("--experiment", type=int, metavar="N", help="default: the one that waits")
+    program = command("program", _program, "print program.md, your instructions to the agent")
+    program.add_argument("--edit", action="store_true", help="open it in your editor")
     reject = command("reject", _reject, "refuse the waiting experiment")
     reject.add_argument("experiment", type=int, nargs="?")
     reject.add_argument("--reason", default="", help="what the agent and the record are told")
@@ -368,15 +382,13 @@ def _undo(arguments: argparse.Namespace) -> int:
 
 
 def _try(arguments: argparse.Namespace) -> int:
-    from autoresearch_tui.lab import hand  # noqa: PLC0415
-
     path: Path = arguments.file
     try:
         # Byte for byte: line ends of another system are the user's too.
         train = path.read_bytes().decode()
     except (OSError, UnicodeDecodeError) as error:
         raise SessionError(f"{path} can not be read: {error}.") from error
-    if trouble := hand.syntax_trouble(train):
+    if trouble := syntax_trouble(train):
         raise SessionError(f"{path} can not run: {trouble}.")
     command = messages.Try(
         by=client.sender(),
@@ -439,8 +451,109 @@ def _state(arguments: argparse.Namespace) -> SessionState:
 
 
 def _approve(arguments: argparse.Namespace) -> int:
-    command = messages.Approve(by=client.sender(), experiment=arguments.experiment)
-    return _tell(arguments, command)
+    waiting, by = _shown_waiting(arguments), client.sender()
+    number = arguments.experiment if waiting is None else waiting.number
+    # What is approved is the version that was printed, and no later one.
+    commit = None if waiting is None else waiting.commit
+    if arguments.all:
+        command = messages.SetApproval(by=by, mode="auto", experiment=number, commit=commit)
+        return _tell(arguments, command)
+    return _tell(arguments, messages.Approve(by=by, experiment=number, commit=commit))
+
+
+def _shown_waiting(arguments: argparse.Namespace) -> Experiment | None:
+    """Print what waits for a decision, and return it; none where it is not what was asked about."""
+    waiting = _state(arguments).waiting
+    if waiting is None or arguments.experiment not in (None, waiting.number):
+        return None
+    size = f"+{waiting.lines_added} -{waiting.lines_removed}"
+    edited = f", changed by {waiting.amended_by}" if waiting.amended_by else ""
+    told = f"#{waiting.number} {waiting.title} [{size}], from #{waiting.parent}{edited}"
+    print(headless.printable(told))
+    for mark in waiting.marks:
+        print(headless.printable(f"! {mark}"))
+    return waiting
+
+
+def _ask(arguments: argparse.Namespace) -> int:
+    return _tell(arguments, messages.SetApproval(by=client.sender(), mode="ask"))
+
+
+def _send_back(arguments: argparse.Namespace) -> int:
+    waiting = _shown_waiting(arguments)
+    number = arguments.experiment if waiting is None else waiting.number
+    text = _text(" ".join(arguments.text))
+    return _tell(arguments, messages.SendBack(by=client.sender(), experiment=number, text=text))
+
+
+def _edit(arguments: argparse.Namespace) -> int:
+    from autoresearch_tui.tui.editor import Draft, EditorError  # noqa: PLC0415
+
+    session, waiting = _find(arguments), _shown_waiting(arguments)
+    if waiting is None:
+        raise SessionError("No such experiment waits for approval, so there is nothing to edit.")
+    try:
+        train = session.train_file(waiting.number).read_bytes().decode()
+        draft = Draft(f"{waiting.number:04d}-train.py", train)
+        if not _edit_draft(draft):
+            draft.discard()
+            print(f"#{waiting.number} is as it was.")
+            return 0
+        after = draft.text()
+    except (EditorError, OSError, UnicodeDecodeError) as error:
+        raise SessionError(f"#{waiting.number} is as it was: {error}") from error
+    change = difflib.unified_diff(train.splitlines(), after.splitlines(), lineterm="", n=1)
+    print("\n".join(headless.printable(line) for line in [*change][2:]))
+    command = messages.Amend(
+        by=client.sender(), experiment=waiting.number, commit=waiting.commit, train=after
+    )
+    kept = f"What you wrote is kept. Queue it with: autoresearch try {draft.path}"
+    try:
+        code = _tell(arguments, command)
+    except client.LabUnreachable as error:
+        raise client.LabUnreachable(f"{error}. {kept}") from error
+    if code:
+        print(kept)
+    else:
+        draft.discard()
+        print(f"Let it run with: autoresearch approve {waiting.number}")
+    return code
+
+
+def _edit_draft(draft: "Draft") -> bool:
+    """Have the person edit until it parses; return whether anything is to be sent."""
+    from autoresearch_tui.tui import editor  # noqa: PLC0415
+
+    while True:
+        editor.run(draft.path, os.environ)
+        after = draft.text()
+        if after == draft.before:
+            return False
+        trouble = syntax_trouble(after)
+        if trouble is None:
+            return True
+        try:
+            answer = input(f"It can not run so: {trouble}. Edit it again? [Y/n] ")
+        except EOFError:
+            answer = "n"
+        if answer.strip().lower().startswith("n"):
+            return False
+
+
+def _program(arguments: argparse.Namespace) -> int:
+    from autoresearch_tui.tui import editor  # noqa: PLC0415
+
+    path = Path(_state(arguments).repository) / "program.md"
+    try:
+        if arguments.edit:
+            editor.run(path, os.environ)
+            print("The agent reads it anew for each proposal, from the next one on.")
+            return 0
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except (editor.EditorError, OSError) as error:
+        raise SessionError(f"{path}: {error}") from error
+    print(headless.printable_lines(text.rstrip()))
+    return 0
 
 
 def _reject(arguments: argparse.Namespace) -> int:

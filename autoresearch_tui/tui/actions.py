@@ -6,6 +6,8 @@ from autoresearch_tui.session import Session
 from autoresearch_tui.tui.approving import Approving
 from autoresearch_tui.tui.screens.dialogs import AskScreen, ChoiceScreen
 from autoresearch_tui.tui.screens.picker import PickerScreen
+from autoresearch_tui.tui.screens.program import ProgramScreen
+from autoresearch_tui.tui.screens.steer import SteerScreen
 from autoresearch_tui.tui.text import one_line
 from autoresearch_tui.tui.verbs import skippable
 from autoresearch_tui.tui.widgets.canvas import Pane
@@ -73,8 +75,17 @@ class Actions(Approving):
             if text:
                 self.tell(Steer(by=client.sender(), text=text))
 
-        explanation = "A sentence for the agent's next proposal, for example: try a larger batch"
-        self.push_screen(AskScreen("Steer", explanation), steer)
+        self.push_screen(SteerScreen(self.night.state.steering), steer)
+
+    def action_program(self) -> None:
+        """Show the person's instructions to the agent."""
+        self.push_screen(ProgramScreen())
+
+    def on_program_screen_edit_asked(self, message: ProgramScreen.EditAsked) -> None:
+        """Have the person edit their instructions."""
+        if self.run_editor(message.path):
+            self.say(message.screen.effect(), "good")
+        message.screen.show_night()
 
     def action_kill(self) -> None:
         """End the run in flight, if the person means it."""

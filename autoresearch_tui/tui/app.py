@@ -25,9 +25,9 @@ from autoresearch_tui.tui.screens.experiment import ExperimentScreen
 from autoresearch_tui.tui.screens.help import HelpScreen, Key
 from autoresearch_tui.tui.screens.palette import Palette
 from autoresearch_tui.tui.screens.paned import PanedScreen
+from autoresearch_tui.tui.stream import NOTICE_STYLES
 from autoresearch_tui.tui.text import bpb, one_line
 from autoresearch_tui.tui.widgets.canvas import Pane
-from autoresearch_tui.tui.widgets.reasoning import NOTICE_STYLES
 
 READ_INTERVAL_S = 0.5
 HELP_GROUPS = ("This pane", "Verbs", "This screen", "Moving about")

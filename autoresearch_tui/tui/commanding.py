@@ -8,7 +8,6 @@ from autoresearch_tui.control import client
 from autoresearch_tui.control.messages import AnyCommand
 from autoresearch_tui.session import Session
 from autoresearch_tui.tui.night import Night
-from autoresearch_tui.tui.screens.paned import PanedScreen
 from autoresearch_tui.tui.text import one_line
 from autoresearch_tui.tui.widgets.footer import Footer
 
@@ -58,6 +57,6 @@ class Commanding(App[None]):
     def say(self, text: str, style: str = "") -> None:
         """Show a sentence in the last row for a while; `style` is one of a canvas's."""
         for screen in reversed(self.screen_stack):
-            if isinstance(screen, PanedScreen):
-                screen.query_one(Footer).say(text, style)
+            for footer in screen.query(Footer):
+                footer.say(text, style)
                 return

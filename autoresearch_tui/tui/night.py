@@ -3,11 +3,9 @@
 import contextlib
 import math
 import os
-import stat
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -19,41 +17,28 @@ from autoresearch_tui.record.events import LabStarted, UnknownFact
 from autoresearch_tui.record.journal import JournalReader
 from autoresearch_tui.record.lines import LineTail
 from autoresearch_tui.record.news import news
-from autoresearch_tui.record.samples import StepSample, TelemetrySample, Thought, ThoughtKind
-from autoresearch_tui.record.state import Experiment, Phase, SessionState
+from autoresearch_tui.record.samples import StepSample, TelemetrySample
+from autoresearch_tui.record.state import IN_FLIGHT, Experiment, Phase, SessionState
 from autoresearch_tui.session import LabLife, Session, lab_life
 from autoresearch_tui.stats.spread import smoothed
 from autoresearch_tui.tui.text import clean
+from autoresearch_tui.tui.thoughts import ThoughtLog, open_regular
 from autoresearch_tui.tui.words import LIVELY, Word, word_for
 
 TELEMETRY_KEPT = 600
 TELEMETRY_READ_BYTES = 512 * 1024
-THOUGHTS_KEPT = 2000
-THOUGHTS_READ_BYTES = 4 * 1024 * 1024
 CURVE_POINTS = 4000
 SMOOTHING_SHARE = 0.02
 """The half-life of a curve's average, as a share of its points."""
-FILE_LIMIT_BYTES = 4 * 1024 * 1024
 LIFE_POLL_INTERVAL_S = 1.0
 """With the heartbeat's own patience, a lab that hangs is shown so within 10 s."""
 RATE_AFTER_S = 600.0
 """Before that, experiments an hour would be a guess."""
+FILE_LIMIT_BYTES = 4 * 1024 * 1024
 OUTPUT_TAIL_BYTES = 16 * 1024
 
 _steps = msgspec.json.Decoder(StepSample)
 _telemetry = msgspec.json.Decoder(TelemetrySample)
-_thoughts = msgspec.json.Decoder(Thought)
-_FRAGMENTS = (ThoughtKind.TEXT, ThoughtKind.THINKING)
-
-
-@dataclass(slots=True)
-class Block:
-    """Thoughts that belong together: fragments of one text, or one line of another kind."""
-
-    experiment: int
-    kind: ThoughtKind
-    text: str
-    at: float
 
 
 class Curve:
@@ -113,18 +98,17 @@ class Night:
         self.news: list[str] = []
         """What the last read found that is worth telling; nothing of what was there before."""
         self.telemetry: deque[TelemetrySample] = deque(maxlen=TELEMETRY_KEPT)
-        self.blocks: deque[Block] = deque(maxlen=THOUGHTS_KEPT)
         self.marked: int | None = None
         """The experiment that waits for another to be compared with."""
         self.labs: list[LabStarted] = []
         """Who ran the session from when on, and with what, oldest first."""
+        self.thoughts = ThoughtLog(session.reasoning)
         self.curve: Curve | None = None
         self.curve_of: int | None = None
         self.incumbent_curve: Curve | None = None
         self._incumbent_curve_of: int | None = None
         self._journal = JournalReader(session.journal)
         self._telemetry = LineTail(session.telemetry, last_bytes=TELEMETRY_READ_BYTES)
-        self._reasoning = LineTail(session.reasoning, last_bytes=THOUGHTS_READ_BYTES)
         self._life_polled_at = -math.inf
 
     def read(self) -> bool:
@@ -142,7 +126,7 @@ class Night:
                 self.news.append(told)
         self._poll_life(at_once=(state.lab_pid, state.stop_reason) != lab_before)
         samples = self._read_telemetry()
-        thoughts = self._read_thoughts()
+        thoughts = self.thoughts.read()
         steps = self._read_curves()
         self.loaded = True
         return samples or thoughts or steps or before != (state.facts, self.life)
@@ -166,6 +150,12 @@ class Night:
     def awaiting(self) -> Experiment | None:
         """The experiment that a living lab holds back until a person decides."""
         return self.state.waiting if self.lively or self.word is Word.YOUR_TURN else None
+
+    @property
+    def in_flight(self) -> int | None:
+        """The experiment that has a process, if one has."""
+        current = self.state.current
+        return current.number if current is not None and current.phase in IN_FLIGHT else None
 
     @property
     def seconds_left(self) -> float | None:
@@ -263,26 +253,6 @@ class Night:
                 continue
         return bool(lines)
 
-    def _read_thoughts(self) -> bool:
-        lines = self._reasoning.read()
-        for line in lines:
-            try:
-                thought = _thoughts.decode(line)
-            except (msgspec.DecodeError, UnicodeDecodeError):
-                continue
-            last = self.blocks[-1] if self.blocks else None
-            joins = (
-                last is not None
-                and thought.kind in _FRAGMENTS
-                and (last.kind, last.experiment) == (thought.kind, thought.experiment)
-            )
-            if joins and last is not None:
-                last.text += clean(thought.text)
-            else:
-                text = clean(thought.text)
-                self.blocks.append(Block(thought.experiment, thought.kind, text, thought.at))
-        return bool(lines)
-
     def _read_curves(self) -> bool:
         running = self._running()
         if running is not None and running != self.curve_of:
@@ -307,16 +277,12 @@ class Night:
 def _read(path: Path, limit_bytes: int, *, from_end: bool = False) -> str:
     """Return the start or the end of a file; empty where it can not be read.
 
-    An experiment may have put anything there: links are not followed, and a pipe is not waited for.
+    An experiment may have put anything there.
     """
-    try:
-        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError:
+    file = open_regular(path)
+    if file is None:
         return ""
-    with os.fdopen(fd, "rb") as file:
-        found = os.fstat(fd)
-        if not stat.S_ISREG(found.st_mode):
-            return ""
+    with file:
         if from_end:
-            file.seek(max(0, found.st_size - limit_bytes))
+            file.seek(max(0, os.fstat(file.fileno()).st_size - limit_bytes))
         return file.read(limit_bytes).decode(errors="replace")

@@ -5,7 +5,7 @@ import itertools
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
@@ -117,6 +117,7 @@ def test_what_is_set_off_is_in_the_line_and_not_all_of_it(line: str, partner: st
     assert sum(end - start for start, end in ranges) < max(1, len(line)) or not ranges
 
 
+@settings(max_examples=40)
 @given(lines, lines, st.integers(20, 90), st.booleans(), st.booleans())
 def test_rows_fit_any_width_and_lose_nothing(
     old: list[str], new: list[str], width: int, numbered: bool, split: bool

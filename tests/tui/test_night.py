@@ -69,16 +69,16 @@ def test_time_left_is_counted_only_while_a_clock_runs(tmp_path: Path) -> None:
 
 def test_fragments_are_joined_and_made_safe(tmp_path: Path) -> None:
     night = opened(tmp_path, Ending.PAUSED)
-    before = len(night.blocks)
+    before = len(night.thoughts.blocks)
     with night.session.reasoning.open("ab") as file:
         for text in ("It ", "\\u001b[31mreads", " on."):
             line = f'{{"at":1,"experiment":9,"kind":"text","text":"{text}"}}\n'
             file.write(line.encode())
         file.write(b'{"at":1,"experiment":9,"kind":"to')
     night.read()
-    assert len(night.blocks) == before + 1
-    assert night.blocks[-1].kind is ThoughtKind.TEXT
-    assert night.blocks[-1].text == "It reads on."
+    assert len(night.thoughts.blocks) == before + 1
+    assert night.thoughts.blocks[-1].kind is ThoughtKind.TEXT
+    assert night.thoughts.blocks[-1].text == "It reads on."
 
 
 def test_a_run_that_begins_anew_begins_its_curve_anew(tmp_path: Path) -> None:

@@ -3,12 +3,10 @@
 import os
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from autoresearch_tui.record import events
 from autoresearch_tui.record.journal import Journal
-from autoresearch_tui.record.samples import Thought, ThoughtKind
 from autoresearch_tui.tui import night
 from autoresearch_tui.tui.ascii import CROSS
 from autoresearch_tui.tui.screens.cockpit import CockpitScreen
@@ -116,39 +114,6 @@ async def test_v_shows_the_loss_of_the_run(tmp_path: Path) -> None:
     assert "#24" in loss
     assert "#11" in loss
     assert "0:08 left" in loss
-
-
-async def test_reasoning_follows_its_end_unless_scrolled_back(tmp_path: Path) -> None:
-    made = make_night(tmp_path, Ending.WAITING)
-
-    def think(text: str) -> None:
-        thought = Thought(at=made.now, experiment=24, kind=ThoughtKind.TOOL, text=text)
-        with made.session.reasoning.open("ab") as file:
-            file.write(msgspec.json.encode(thought) + b"\n")
-
-    async with watching(made) as pilot:
-        think("first call")
-        await look(pilot)
-        assert "first call" in shown(pilot, "#reasoning")
-        await pilot.press("1", "pageup")
-        await settle(pilot)
-        before = shown(pilot, "#reasoning")
-        think("second call")
-        await look(pilot)
-        assert shown(pilot, "#reasoning") == before
-        await pilot.press("end")
-        await settle(pilot)
-        assert "second call" in shown(pilot, "#reasoning")
-
-
-async def test_steering_is_shown_until_and_after_it_is_given(tmp_path: Path) -> None:
-    made = make_night(tmp_path, Ending.TRAINING)
-    async with watching(made, (160, 45)) as pilot:
-        journal = Journal(made.session.journal)
-        journal.append(events.Steered(at=made.now, by="ada", text="smaller steps"))
-        journal.close()
-        await look(pilot)
-        assert "smaller steps (waits for the next proposal)" in shown(pilot, "#reasoning")
 
 
 async def test_a_notice_is_said_and_stays_with_the_reasoning(tmp_path: Path) -> None:

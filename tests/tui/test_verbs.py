@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from textual.widgets import Static
 
 from autoresearch_tui.control.messages import (
     AnyCommand,
@@ -13,6 +14,8 @@ from autoresearch_tui.control.messages import (
     Reject,
     Reply,
     Resume,
+    SendBack,
+    SetApproval,
     Skip,
     Steer,
     Stop,
@@ -137,6 +140,44 @@ async def test_q_leaves_and_asks_nothing_of_the_lab(tmp_path: Path) -> None:
     assert lab.commands == []
 
 
+async def test_all_edits_run_or_are_asked_about(tmp_path: Path) -> None:
+    commands, _ = await sent(tmp_path / "auto", Ending.TRAINING, "A")
+    assert [isinstance(each, SetApproval) and each.mode for each in commands] == ["ask"]
+    made = make_night(tmp_path / "ask", Ending.APPROVAL, NUMBER)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(approval, "GRACE_S", 0.0)
+        async with ListeningLab(made) as lab, watching(made) as pilot:
+            await pilot.press("escape", "A", "y")
+            await settle(pilot)
+            (command,) = lab.commands
+            assert isinstance(command, SetApproval)
+            assert (command.mode, command.experiment) == ("auto", NUMBER)
+
+
+async def test_an_earlier_sentence_is_shown_and_brought_back(tmp_path: Path) -> None:
+    made = make_night(tmp_path, Ending.TRAINING, NUMBER)
+    journal = Journal(made.session.journal)
+    journal.append(events.Steered(at=made.now, by="ada", text="try less"))
+    journal.append(
+        events.ProposalStarted(
+            at=made.now, experiment=NUMBER + 1, agent="tpe", steering=["try less"]
+        )
+    )
+    journal.append(events.Steered(at=made.now, by="ada", text="then more"))
+    journal.close()
+    async with ListeningLab(made) as lab, watching(made) as pilot:
+        await pilot.press("s")
+        await settle(pilot)
+        said = " ".join(str(each.render()) for each in pilot.app.screen.query(Static))
+        assert f"try less  ✓ given to the proposal of #{NUMBER + 1}" in said
+        assert "then more  … waits" in said
+        await pilot.press("up", "up", *"er", "enter")
+        await settle(pilot)
+        (command,) = lab.commands
+    assert isinstance(command, Steer)
+    assert command.text == "try lesser"
+
+
 async def test_every_verb_is_in_the_palette(tmp_path: Path) -> None:
     made = make_night(tmp_path, Ending.TRAINING, NUMBER)
     async with watching(made) as pilot:
@@ -148,14 +189,16 @@ async def test_every_verb_is_in_the_palette(tmp_path: Path) -> None:
 class TestApproval:
     """The prompt of mode `ask`."""
 
-    async def test_keys_are_deaf_at_first(self, tmp_path: Path) -> None:
+    async def test_keys_are_deaf_at_first_and_it_says_so(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(approval, "GRACE_S", 1e6)
         made = make_night(tmp_path, Ending.APPROVAL, NUMBER)
         async with ListeningLab(made) as lab, watching(made) as pilot:
-            with pytest.MonkeyPatch.context() as patch:
-                patch.setattr(approval, "GRACE_S", 1e9)
-                await pilot.press("a", "r", "escape")
-                await settle(pilot)
-                assert isinstance(pilot.app.screen, ApprovalScreen)
+            assert "keys count in half a second" in shown(pilot, "Summary")
+            await pilot.press("a", "r", "e", "b", "A", "escape")
+            await settle(pilot)
+            assert isinstance(pilot.app.screen, ApprovalScreen)
             assert lab.commands == []
 
     async def test_it_shows_the_diff_and_the_hypothesis(self, tmp_path: Path) -> None:
@@ -191,6 +234,65 @@ class TestApproval:
             await settle(pilot)
             assert isinstance(pilot.app.screen, ApprovalScreen)
             assert lab.commands == []
+
+    async def test_send_back_with_a_sentence(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(approval, "GRACE_S", 0.0)
+        commands, _ = await sent(tmp_path, Ending.APPROVAL, "b", *"less", "enter")
+        (command,) = commands
+        assert isinstance(command, SendBack)
+        assert (command.experiment, command.text) == (NUMBER, "less")
+
+    async def test_approve_all_names_what_was_shown(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(approval, "GRACE_S", 0.0)
+        commands, _ = await sent(tmp_path, Ending.APPROVAL, "A")
+        (command,) = commands
+        assert isinstance(command, SetApproval)
+        told = (command.mode, command.experiment, command.commit)
+        assert told == ("auto", NUMBER, f"{NUMBER:040x}")
+
+    async def test_an_answer_that_is_not_given_leaves_the_question(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(approval, "GRACE_S", 0.0)
+        made = make_night(tmp_path, Ending.APPROVAL, NUMBER)
+        async with ListeningLab(made) as lab, watching(made) as pilot:
+            await pilot.press("r", "escape", "b", "escape")
+            await settle(pilot)
+            assert isinstance(pilot.app.screen, ApprovalScreen)
+            assert lab.commands == []
+
+    async def test_the_deadline_is_counted_down_on_the_screen(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(approval, "GRACE_S", 0.0)
+        made = make_night(tmp_path, Ending.APPROVAL, NUMBER)
+        journal = Journal(made.session.journal)
+        journal.append(
+            events.ApprovalRequested(
+                at=made.now, experiment=NUMBER, decide_at=made.now + 90,
+                then=events.Absence.REJECT,
+            )
+        )  # fmt: skip
+        journal.close()
+        async with watching(made) as pilot:
+            await settle(pilot)
+            assert "waits 1:30, then: reject" in shown(pilot, "Summary")
+
+    async def test_who_comes_second_reads_who_came_first(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(approval, "GRACE_S", 0.0)
+        made = make_night(tmp_path, Ending.APPROVAL, NUMBER)
+        async with watching(made) as pilot:
+            journal = Journal(made.session.journal)
+            journal.append(events.Approved(at=made.now, experiment=NUMBER, by="bob@there"))
+            journal.close()
+            await look(pilot)
+            assert f"#{NUMBER} was approved by bob@there" in shown(pilot, "Footer")
 
     async def test_q_leaves_it_undecided(self, tmp_path: Path) -> None:
         made = make_night(tmp_path, Ending.APPROVAL, NUMBER)

@@ -5,47 +5,82 @@ from typing import ClassVar, Literal
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.events import Resize
 from textual.geometry import Size
+from textual.message import Message
 from textual.screen import ModalScreen
+from textual.timer import Timer
 
 from autoresearch_tui.record.metric import change_words
-from autoresearch_tui.tui.text import Line, one_line, wrap
+from autoresearch_tui.record.state import Experiment
+from autoresearch_tui.tui.text import Line, both_ends, clock, one_line, wrap
 from autoresearch_tui.tui.widgets.canvas import Canvas
 from autoresearch_tui.tui.widgets.diff import DiffPane
 from autoresearch_tui.tui.widgets.footer import Footer
 
 GRACE_S = 0.5
 """How long the prompt is deaf after it appeared, to keys that were meant for something else."""
+SUMMARY_ROWS = 6
+"""What a question may take for its reasons."""
+FRAME_CELLS = 2
 MARK_ROWS = 5
 """What a question may take for marks; the sheet of the experiment has room for all."""
 
 
 class Summary(Canvas):
-    """What the edit is for, in a few rows."""
+    """What the edit is for, in a few rows, and how long it waits."""
 
     def __init__(self, number: int) -> None:
         """Sum up the experiment of this number."""
         super().__init__()
         self.number = number
+        self.deaf_until = time.monotonic() + GRACE_S
+        """Before this moment of the monotonic clock no answer counts."""
+
+    @property
+    def is_deaf(self) -> bool:
+        """Whether answers do not count yet."""
+        return time.monotonic() < self.deaf_until
+
+    def take_room(self, screen_width: int) -> None:
+        """Be as high as what there is to say needs, up to a point: the diff has the rest."""
+        rows = self.draw(Size(screen_width - 2 * FRAME_CELLS, SUMMARY_ROWS))
+        self.styles.height = len(rows) + 2
 
     def draw(self, size: Size) -> list[Line]:
         """Return the rows."""
         width, height = size
         each = self.night.state.experiments[self.number]
-        expects = "expects no number"
-        if each.expected_change is not None:
-            change = change_words(each.expected_change, self.night.state.metric)
-            expects = f"expects {change}"
-        budget = self.night.state.budget_s
-        facts = f"{expects}; +{each.lines_added} -{each.lines_removed} lines; costs {budget:g} s"
-        rows: list[Line] = [
-            ((f"#{self.number} ", "strong accent"), (one_line(each.title), "strong")),
-            ((f"{facts}; from #{each.parent}, by {one_line(each.agent)}", "muted"),),
-        ]
+        title: Line = ((f"#{self.number} ", "strong accent"), (one_line(each.title), "strong"))
+        rows: list[Line] = [both_ends(title, self._waits(each), width)]
+        rows.extend(((line, "muted"),) for line in wrap(self._facts(each), width))
         rows.extend(((line, ""),) for line in wrap(one_line(each.hypothesis), width))
         if len(rows) > height:
             rows[height - 1 :] = [((f"{rows[height - 1][0][0]}…", ""),)]
         return rows
+
+    def _waits(self, each: Experiment) -> Line:
+        """Return how long it waits, and what happens then."""
+        if self.is_deaf:
+            return (("keys count in half a second", "warn"),)
+        if each.decide_at is None or each.then is None:
+            return ()
+        left = clock(each.decide_at - self.night.now())
+        return ((f"waits {left}, then: {each.then}", "warn strong"),)
+
+    def _facts(self, each: Experiment) -> str:
+        expects = "expects no number"
+        if each.expected_change is not None:
+            change = change_words(each.expected_change, self.night.state.metric)
+            expects = f"expects {change}"
+        costs = f"costs {self.night.state.budget_s:g} s of training"
+        if each.usage.cost_usd:
+            costs += f" (${each.usage.cost_usd:.2f} so far)"
+        edited = f", changed by {one_line(each.amended_by)}" if each.amended_by else ""
+        return (
+            f"{expects}; +{each.lines_added} -{each.lines_removed} lines; {costs}; "
+            f"from #{each.parent}, by {one_line(each.agent)}{edited}"
+        )
 
 
 class Marks(Canvas):
@@ -78,30 +113,78 @@ class Marks(Canvas):
         return rows
 
 
-class ApprovalScreen(ModalScreen[Literal["approve", "reject", "later"]]):
+Answer = Literal["approve", "all", "later"]
+Longer = Literal["reject", "edit", "back"]
+"""Answers that take more than a key; the question stands until they are given."""
+
+
+class ApprovalScreen(ModalScreen[Answer]):
     """Shows an edit before it runs; it goes away by itself once it is decided elsewhere."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("a", "decide('approve')", "approve", tooltip="Let it run.", id="approval.approve"),
-        Binding("r", "decide('reject')", "reject", tooltip="Refuse it.", id="approval.reject"),
+        Binding(
+            "r",
+            "decide('reject')",
+            "reject",
+            tooltip="Refuse it, with a reason.",
+            id="approval.reject",
+        ),
+        Binding(
+            "e",
+            "decide('edit')",
+            "edit",
+            tooltip="Change it in your editor; it is then shown again.",
+            id="approval.edit",
+        ),
+        Binding(
+            "b",
+            "decide('back')",
+            "send back",
+            tooltip="Refuse it, and tell the agent what to do instead.",
+            id="approval.back",
+        ),
+        Binding(
+            "A",
+            "decide('all')",
+            "approve all",
+            tooltip="Let it run, and all that come after it.",
+            id="approval.all",
+        ),
         Binding(
             "escape",
             "decide('later')",
-            "decide later",
+            "later",
             key_display="esc",
             tooltip="Look around first; a brings the question back.",
             id="approval.later",
         ),
         Binding("q", "app.detach", "leave", tooltip="Close the screen.", id="approval.leave"),
+        Binding(
+            "question_mark",
+            "app.help",
+            "help",
+            key_display="?",
+            tooltip="Explain the keys.",
+            id="approval.help",
+        ),
     ]
     AUTO_FOCUS = "#diff"
+
+    class Begun(Message):
+        """An answer that takes more than a key was begun."""
+
+        def __init__(self, answer: Longer) -> None:
+            """Say which."""
+            super().__init__()
+            self.answer: Longer = answer
 
     def __init__(self, number: int, commit: str) -> None:
         """Ask about this version of the experiment of this number."""
         super().__init__()
         self.number = number
         self.commit = commit
-        self._shown_at = 0.0
+        self._countdown: Timer | None = None
 
     def compose(self) -> ComposeResult:
         """Lay the question out."""
@@ -113,11 +196,32 @@ class ApprovalScreen(ModalScreen[Literal["approve", "reject", "later"]]):
         yield Footer()
 
     def on_mount(self) -> None:
-        """Begin the time in which no answer counts."""
+        """Begin the time in which no answer counts, and count down where one is waited for."""
         self.query_one(DiffPane).show(self.number)
-        self._shown_at = time.monotonic()
+        summary = self.query_one(Summary)
+        summary.deaf_until = time.monotonic() + GRACE_S
+        if summary.is_deaf:
+            self.set_timer(GRACE_S, summary.redraw)
+        self.show_night()
 
-    def action_decide(self, answer: Literal["approve", "reject", "later"]) -> None:
+    def on_resize(self, event: Resize) -> None:
+        """Give the diff all the room that the summary does not need."""
+        self.query_one(Summary).take_room(event.size.width)
+
+    def show_night(self) -> None:
+        """Draw what changed; where a policy decides in the end, count down to it."""
+        summary = self.query_one(Summary)
+        each = summary.night.state.experiments[self.number]
+        if each.decide_at is not None and self._countdown is None:
+            self._countdown = self.set_interval(1.0, summary.redraw)
+        summary.redraw()
+
+    def action_decide(self, answer: Answer | Longer) -> None:
         """Answer, unless the key may have been meant for what was there before."""
-        if time.monotonic() - self._shown_at >= GRACE_S:
-            self.dismiss(answer)
+        if self.query_one(Summary).is_deaf:
+            return
+        match answer:
+            case "approve" | "all" | "later":
+                self.dismiss(answer)
+            case "reject" | "edit" | "back":
+                self.post_message(self.Begun(answer))

@@ -85,8 +85,11 @@ class CockpitScreen(VerbsFirst, ChosenScreen):
         self.query_one(ExperimentsPane).choose(event.number)
 
     def _follow_cursor(self) -> None:
-        selected = self.query_one(ExperimentsPane).selected
-        self.query_one(DiffPane).show(selected)
+        table = self.query_one(ExperimentsPane)
+        selected = table.selected
+        # A cursor that follows the night is on the newest edit, which may not run yet.
+        running = table.night.in_flight if table.chosen is None else None
+        self.query_one(DiffPane).show(selected if running is None else running)
         history = self.query_one(HistoryPane)
         history.selected = selected
         history.redraw()

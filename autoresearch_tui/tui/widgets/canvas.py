@@ -22,6 +22,7 @@ STYLES = (
     "muted",
     "faint",
     "strong",
+    "italic",
     "accent",
     "note",
     "second",

@@ -1,5 +1,6 @@
 """The change of one experiment to `train.py`."""
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from enum import StrEnum
 from typing import ClassVar, NamedTuple
@@ -66,7 +67,6 @@ class DiffPane(Pane):
             "right_square_bracket,j",
             "hunk(1)",
             "next change",
-            key_display="]",
             show=False,
             tooltip="Go to the next change.",
             id="diff.next",
@@ -75,7 +75,6 @@ class DiffPane(Pane):
             "left_square_bracket,J",
             "hunk(-1)",
             "last change",
-            key_display="[",
             show=False,
             tooltip="Go to the change before.",
             id="diff.previous",
@@ -84,7 +83,6 @@ class DiffPane(Pane):
             "vertical_line,d",
             "split",
             "side by side",
-            key_display="|",
             show=False,
             tooltip="Both versions side by side, or one under the other.",
             id="diff.split",
@@ -122,6 +120,7 @@ class DiffPane(Pane):
         if number is None or experiment is None:
             return [(("No experiment yet.", "muted"),)]
         self._read(experiment)
+        self._entitle(experiment, width)
         heading = self._heading(experiment, width) if self._headed else []
         if not self._rows:
             return [*heading, *(((line, "muted"),) for line in wrap(self._nothing(), width))]
@@ -159,11 +158,16 @@ class DiffPane(Pane):
         self._rows = hunks.parse(text)
         self._sources = Sources("" if base is None else night.source(base),
                                 night.source(experiment.number))  # fmt: skip
-        self.border_title = f"{self.digit} {self._title(experiment, base)}"
 
-    def _title(self, experiment: Experiment, base: int | None) -> str:
+    def _entitle(self, experiment: Experiment, width: int) -> None:
+        """Say in the title what is compared with what."""
+        title = f"{self.digit} {self._title(experiment, self._base(experiment), width)}"
+        if self.border_title != title:
+            self.border_title = title
+
+    def _title(self, experiment: Experiment, base: int | None, width: int) -> str:
         edited = one_line(self.night.state.edited_file)
-        name = self.NAME if edited == "train.py" else f"Diff of {edited}"
+        name = f"Diff of {edited}" if width >= EXPECTED_FROM_WIDTH or base is None else "Diff"
         if base is None:
             return name
         part = f" ({self.against})" if isinstance(self.against, Against) else ""
@@ -205,6 +209,14 @@ class DiffPane(Pane):
             heading.append(_marked(experiment.marks))
         return heading
 
+    def copied(self) -> tuple[str, str] | None:
+        """Return the whole diff."""
+        if self._shown is None or not self._rows:
+            return None
+        number, base = self._shown.experiment, self._shown.base
+        against = "" if base is None else f" against #{base}"
+        return f"the diff of #{number}{against}", self.night.change(number, base)
+
     def action_compare(self) -> None:
         """Compare with the next of parent, incumbent and baseline."""
         order = list(Against)
@@ -218,20 +230,23 @@ class DiffPane(Pane):
         """Put both files side by side, or one under the other."""
         width = self.content_size.width
         shown = width >= SPLIT_FROM_WIDTH if self._split is None else self._split
+        at = bisect_right(self._hunks(), self.top)
         self._split = not shown
         self._laid_out.clear()
-        self.to_start()
-        self.redraw()
+        # What was looked at stays in view.
+        self.action_scroll_rows((self._hunks()[at - 1] if at else 0) - self.top)
+
+    def _hunks(self) -> list[int]:
+        """Return at which row each hunk begins."""
+        rows = self.rows(self.content_size.width)
+        return rows.hunks if isinstance(rows, DiffRows) else []
 
     def action_hunk(self, by: int) -> None:
         """Go to the next change, or to the one before."""
-        rows = self.rows(self.content_size.width)
-        if not isinstance(rows, DiffRows):
-            return
-        starts = rows.hunks
+        starts = self._hunks()
         if by > 0:
             later = [start for start in starts if start > self.top]
-            self.action_scroll_rows((later[0] if later else len(rows)) - self.top)
+            self.action_scroll_rows(later[0] - self.top if later else 0)
         else:
             earlier = [start for start in starts if start < self.top]
             self.action_scroll_rows((earlier[-1] if earlier else 0) - self.top)
