@@ -223,7 +223,7 @@ class HistoryPane(Pane):
         self.post_message(self.Picked(number))
 
     def action_step(self, by: int) -> None:
-        """Move the cursor to an earlier or a later experiment, by a cell at least."""
+        """Move the cursor to an earlier or a later experiment."""
         numbers = self.data.numbers
         if not numbers:
             return

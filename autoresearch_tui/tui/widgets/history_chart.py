@@ -19,6 +19,8 @@ from autoresearch_tui.tui.widgets.plot import Grid, Scale, Zoom, labels
 from autoresearch_tui.tui.words import FAILED, STATUS_GLYPHS
 
 MAX_STRIDE_CELLS = 6
+CELL_STEPS = 4
+"""In a crowded chart the cursor crosses a cell in so many steps."""
 LEGEND_FROM_HEIGHT = 12
 SHADE = "·"
 """What fills the band of noise, in every other cell."""
@@ -43,8 +45,8 @@ class Chart:
     """How many of them lie beyond the edge."""
 
     def step(self) -> int:
-        """Return by how many experiments a cursor moves that moves by a cell."""
-        return max(1, round(self.visible / max(1, self.along.cells)))
+        """Return by how many experiments the cursor moves: by one, unless cells hold many."""
+        return max(1, self.visible // (CELL_STEPS * max(1, self.along.cells)))
 
     def lines(self, cursor: int | None) -> list[Line]:
         """Return the chart's rows, with the cursor at an experiment."""
