@@ -15,7 +15,13 @@ class AskScreen(ModalScreen[str | None]):
     """Asks for a sentence; none when the person turns away."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "dismiss(None)", "cancel", id="dialog.cancel"),
+        Binding(
+            "escape",
+            "dismiss(None)",
+            "cancel",
+            tooltip="Go back; nothing is done.",
+            id="dialog.cancel",
+        ),
     ]
 
     def __init__(self, title: str, explanation: str, *, may_be_empty: bool = False) -> None:
@@ -46,7 +52,13 @@ class ChoiceScreen(ModalScreen[str | None]):
     """Asks for one of a few answers, each by its letter; none when the person turns away."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "dismiss(None)", "cancel", id="dialog.cancel"),
+        Binding(
+            "escape",
+            "dismiss(None)",
+            "cancel",
+            tooltip="Go back; nothing is done.",
+            id="dialog.cancel",
+        ),
     ]
 
     def __init__(self, title: str, explanation: str, choices: dict[str, str]) -> None:
