@@ -124,6 +124,8 @@ def _parser() -> argparse.ArgumentParser:
     attempt.add_argument("file", type=Path, help="the whole file as it is to be run")
     attempt.add_argument("--title", help="half a line (default: the file's name)")
     attempt.add_argument("--hypothesis", default="", help="why it may be better")
+    again = command("again", _again, "run an experiment's file once more, to see how far it varies")
+    again.add_argument("experiment", type=int)
     undo = command("undo", _undo, "make an earlier keep the incumbent again")
     undo.add_argument("experiment", type=int, nargs="?", help="default: the one before")
     undo.add_argument("--reason", default="", help="what the record is told")
@@ -428,6 +430,19 @@ def _try(arguments: argparse.Namespace) -> int:
     if len(messages.encode(command)) >= messages.LINE_LIMIT_BYTES:
         raise SessionError(f"{path} is too large to be queued.")
     return _tell(arguments, command)
+
+
+def _again(arguments: argparse.Namespace) -> int:
+    number: int = arguments.experiment
+    path = _find(arguments).train_file(number)
+    known = _state(arguments).experiments.get(number)
+    if known is None:
+        raise SessionError(f"There is no experiment #{number}. See: autoresearch log")
+    try:
+        train = path.read_bytes().decode()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SessionError(f"The file of #{number} can not be read: {error}.") from error
+    return _tell(arguments, messages.again(client.sender(), number, known.title, train))
 
 
 def _promote(arguments: argparse.Namespace) -> int:

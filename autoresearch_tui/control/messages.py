@@ -9,6 +9,9 @@ import msgspec
 
 LINE_LIMIT_BYTES = 4 << 20
 """A command may carry a whole `train.py`."""
+AGAIN = "again: "
+"""How the title of a repeat begins."""
+_SAME_FILE = "The same file as #"
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True, tag_field="command"):
@@ -109,6 +112,28 @@ class Try(Command, frozen=True, kw_only=True, tag="try"):
     """The whole file."""
     title: str
     hypothesis: str = ""
+
+
+def again(by: str, experiment: int, title: str, train: str) -> Try:
+    """Return the command that queues an experiment's file once more.
+
+    Args:
+        by: who asks.
+        experiment: the one whose file it is.
+        title: that one's; a repeat of a repeat is named like the first.
+        train: the whole file.
+    """
+    hypothesis = f"{_SAME_FILE}{experiment}: how far apart do two runs of it come out?"
+    title = AGAIN + title.removeprefix(AGAIN)
+    return Try(by=by, train=train, title=title, hypothesis=hypothesis)
+
+
+def repeated(title: str, hypothesis: str) -> int | None:
+    """Return the experiment whose file `again` had queued, by what it says; none of any other."""
+    if not (title.startswith(AGAIN) and hypothesis.startswith(_SAME_FILE)):
+        return None
+    number = hypothesis.removeprefix(_SAME_FILE).partition(":")[0]
+    return int(number) if number.isdecimal() else None
 
 
 class Steer(Command, frozen=True, kw_only=True, tag="steer"):

@@ -13,6 +13,7 @@ _STAND_INS = {
     "°": " ", "⏎": "^",
     "\N{EN DASH}": "-", "\N{MINUS SIGN}": "-", "\N{RIGHT SINGLE QUOTATION MARK}": "'",
     "“": '"', "”": '"', "⠿": "%", "◌": "o", "▏": "|", "▚": "%",
+    "▼": "v", "◇": "p", "▽": "V", "±": "~", "╌": "-",
 }  # fmt: skip
 BRAILLE_BASE = 0x2800
 _BRAILLE_DENSITY = " .:+*#"

@@ -13,13 +13,14 @@ import msgspec
 import pygit2
 
 from autoresearch_tui.record import fold
-from autoresearch_tui.record.events import UnknownFact
+from autoresearch_tui.record.events import LabStarted, UnknownFact
 from autoresearch_tui.record.journal import JournalReader
 from autoresearch_tui.record.lines import LineTail
 from autoresearch_tui.record.news import news
 from autoresearch_tui.record.samples import StepSample, TelemetrySample
 from autoresearch_tui.record.state import IN_FLIGHT, Experiment, Phase, SessionState
 from autoresearch_tui.session import LabLife, Session, lab_life
+from autoresearch_tui.stats.spread import smoothed
 from autoresearch_tui.tui.text import clean
 from autoresearch_tui.tui.thoughts import ThoughtLog, open_regular
 from autoresearch_tui.tui.words import LIVELY, Word, word_for
@@ -27,6 +28,8 @@ from autoresearch_tui.tui.words import LIVELY, Word, word_for
 TELEMETRY_KEPT = 600
 TELEMETRY_READ_BYTES = 512 * 1024
 CURVE_POINTS = 4000
+SMOOTHING_SHARE = 0.02
+"""The half-life of a curve's average, as a share of its points."""
 LIFE_POLL_INTERVAL_S = 1.0
 """With the heartbeat's own patience, a lab that hangs is shown so within 10 s."""
 RATE_AFTER_S = 600.0
@@ -46,10 +49,23 @@ class Curve:
         self._tail = LineTail(path)
         self.points: list[tuple[float, float]] = []
         self.last: StepSample | None = None
+        self._smooth: list[tuple[float, float]] | None = None
+
+    @property
+    def smooth(self) -> list[tuple[float, float]]:
+        """The same points, each with the average of the losses up to it."""
+        if self._smooth is None:
+            halflife = len(self.points) * SMOOTHING_SHARE
+            losses = smoothed([loss for _, loss in self.points], halflife)
+            moments = (at for at, _ in self.points)
+            self._smooth = list(zip(moments, losses, strict=True))
+        return self._smooth
 
     def read(self) -> bool:
         """Take in what was added, and return whether that was anything."""
         lines = self._tail.read()
+        if lines:
+            self._smooth = None
         for line in lines:
             try:
                 sample = _steps.decode(line)
@@ -83,6 +99,10 @@ class Night:
         """What the last read found that is worth telling; nothing of what was there before."""
         self.telemetry: deque[TelemetrySample] = deque(maxlen=TELEMETRY_KEPT)
         self.thoughts = ThoughtLog(session.reasoning)
+        self.marked: int | None = None
+        """The experiment that waits for another to be compared with."""
+        self.labs: list[LabStarted] = []
+        """Who ran the session from when on, and with what, oldest first."""
         self.curve: Curve | None = None
         self.curve_of: int | None = None
         self.incumbent_curve: Curve | None = None
@@ -99,6 +119,8 @@ class Night:
         self.news.clear()
         for fact in self._journal.read():
             fold.apply(state, fact)
+            if isinstance(fact, LabStarted):
+                self.labs.append(fact)
             self.unknown_facts += isinstance(fact, UnknownFact)
             if self.loaded and (told := news(state, fact)):
                 self.news.append(told)
@@ -199,6 +221,16 @@ class Night:
         """Return the last lines that an experiment's run printed, made safe to show."""
         tail = _read(self.session.output(experiment), OUTPUT_TAIL_BYTES, from_end=True)
         return clean(tail).rstrip()
+
+    def train_file(self, experiment: int) -> str:
+        """Return an experiment's edited file as it ran; empty where it is no longer there."""
+        return _read(self.session.train_file(experiment), FILE_LIMIT_BYTES)
+
+    def lab_of(self, experiment: Experiment) -> LabStarted | None:
+        """Return the lab that ran an experiment last: on which machine, with what data."""
+        run = experiment.last_run
+        at = experiment.proposed_at if run is None else run.started_at
+        return next((lab for lab in reversed(self.labs) if lab.at <= at), None)
 
     def curve_for(self, experiment: int) -> Curve:
         """Return the losses of any experiment's latest run, as far as they are written."""

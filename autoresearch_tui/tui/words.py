@@ -86,14 +86,14 @@ GLYPHS = {
 STATUS_GLYPHS = {
     Status.KEEP: ("●", "good"),
     Status.DISCARD: ("○", "muted"),
-    Status.PRUNED: ("○", "muted"),
+    Status.PRUNED: ("◇", "muted"),
     Status.DUPLICATE: ("○", "muted"),
     Status.SKIPPED: ("○", "muted"),
     Status.REJECTED: (CROSS, "warn"),
     Status.KILLED: (CROSS, "warn"),
     Status.CRASH: (CROSS, "bad"),
     Status.TIMEOUT: (CROSS, "bad"),
-    Status.INVALID: (CROSS, "bad"),
+    Status.INVALID: ("▽", "bad"),
 }
 
 FAILED = {Status.CRASH, Status.TIMEOUT, Status.INVALID, Status.KILLED, Status.REJECTED}

@@ -417,6 +417,16 @@ class TestTry:
         notices = [notice.text for notice in lab.state.notices]
         assert ["#4 is run as the person wrote it" in text for text in notices] == [True]
 
+    async def test_an_experiment_is_run_again_from_its_file(self, kept: Workshop) -> None:
+        train = kept.session.train_file(1).read_text()
+        lab = kept.lab(ScriptedAgent(), max_experiments=4)
+        await said_twice(lab, messages.again(BY, 1, "again: one", train))
+        assert (await lab.run()).finished
+        third = lab.state.experiments[3]
+        assert (third.agent, third.title) == ("human", "again: one")
+        assert train_of(kept, third.commit) == train
+        assert third.val_bpb is not None
+
     async def test_what_can_not_run_or_changes_nothing_is_refused(self, kept: Workshop) -> None:
         lab = kept.lab(ScriptedAgent())
         train = with_rate((kept.root / "train.py").read_text(), 0.02)

@@ -251,6 +251,9 @@ class _Story:
                 self.session.diff(number).write_text("".join(diff))
             source = changed
         self.sources[number] = source
+        if self.keeps_files:
+            self.session.experiment(number).mkdir(parents=True, exist_ok=True)
+            self.session.train_file(number).write_text(source)
         self.tell(
             events.Proposed(
                 at=self.at,

@@ -78,7 +78,7 @@ def test_a_viewer_at_the_end_knows_what_one_of_the_recording_knows(
     assert again.state == recorded.state
     assert again.word is recorded.word is Word.FINISHED
     assert list(again.telemetry) == list(recorded.telemetry)
-    assert list(again.blocks) == list(recorded.blocks)
+    assert again.thoughts.blocks == recorded.thoughts.blocks
     tape.close()
 
 

@@ -103,7 +103,7 @@ async def test_digits_focus_and_z_fills_the_screen(tmp_path: Path) -> None:
 
 async def test_v_shows_the_loss_of_the_run(tmp_path: Path) -> None:
     async with watching(make_night(tmp_path, Ending.TRAINING)) as pilot:
-        assert "#0-23" in shown(pilot, "#history")
+        assert "#0-24" in shown(pilot, "#history")
         await pilot.press("v")
         await settle(pilot)
         loss = shown(pilot, "#loss")
@@ -194,7 +194,7 @@ async def test_a_thousand_experiments(tmp_path: Path) -> None:
         await pilot.press("end")
         await settle(pilot)
         assert "baseline" in shown(pilot, "#experiments")
-        assert "#0-999" in shown(pilot, "#history")
+        assert "#0-1000" in shown(pilot, "#history")
 
 
 async def test_an_empty_session(tmp_path: Path) -> None:

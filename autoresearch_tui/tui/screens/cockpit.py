@@ -7,7 +7,8 @@ from textual.binding import Binding, BindingType
 from textual.containers import Container, Vertical
 from textual.message import Message
 
-from autoresearch_tui.tui.screens.paned import PanedScreen
+from autoresearch_tui.record.state import Experiment
+from autoresearch_tui.tui.screens.chosen import ChosenScreen
 from autoresearch_tui.tui.widgets.diff import DiffPane
 from autoresearch_tui.tui.widgets.experiments import ExperimentsPane
 from autoresearch_tui.tui.widgets.footer import Footer, VerbsFirst
@@ -18,7 +19,7 @@ from autoresearch_tui.tui.widgets.machine import MachinePane
 from autoresearch_tui.tui.widgets.reasoning import ReasoningPane
 
 
-class CockpitScreen(VerbsFirst, PanedScreen):
+class CockpitScreen(VerbsFirst, ChosenScreen):
     """Everything about the night at a glance."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -72,6 +73,16 @@ class CockpitScreen(VerbsFirst, PanedScreen):
     def on_experiments_pane_chosen(self) -> None:
         """Show the experiment under the cursor in the other panes too."""
         self._follow_cursor()
+
+    @property
+    def chosen(self) -> Experiment | None:
+        """The experiment under the table's cursor."""
+        table = self.query_one(ExperimentsPane)
+        return table.night.state.experiments.get(-1 if table.selected is None else table.selected)
+
+    def on_history_pane_picked(self, event: HistoryPane.Picked) -> None:
+        """Put the table's cursor where the chart's is."""
+        self.query_one(ExperimentsPane).choose(event.number)
 
     def _follow_cursor(self) -> None:
         table = self.query_one(ExperimentsPane)

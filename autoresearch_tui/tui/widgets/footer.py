@@ -9,9 +9,9 @@ from autoresearch_tui.tui.words import GLYPHS, LABLESS
 
 SAY_S = 8.0
 FOR_THE_LAB = ("pause", "steer", "kill", "stop")
-RANKS = {verb.id: rank for rank, verb in enumerate(VERBS)}
-# In a replay, what moves it comes before all else.
-RANKS |= dict.fromkeys(("play", "speed(1)", "speed(-1)", "jump(-1)", "jump(1)"), -2)
+REPLAYING = ("play", "speed(1)", "speed(-1)", "jump(-1)", "jump(1)")
+"""What moves a replay comes before all else."""
+RANKS = {verb.id: rank for rank, verb in enumerate(VERBS)} | dict.fromkeys(REPLAYING, -2)
 
 
 class VerbsFirst:

@@ -1,120 +1,300 @@
-"""The night as a chart: the `val_bpb` of every experiment."""
+"""The night as a chart: the metric of every experiment, and a cursor to choose one with."""
 
-import math
 from typing import ClassVar
 
-from autoresearch_tui.record.events import Direction, Status
-from autoresearch_tui.record.state import Experiment
-from autoresearch_tui.stats.spread import upper_fence
-from autoresearch_tui.tui.ascii import CROSS
-from autoresearch_tui.tui.text import Line, one_line
-from autoresearch_tui.tui.widgets.canvas import Pane
-from autoresearch_tui.tui.widgets.plot import Grid, Scale, labels
-from autoresearch_tui.tui.words import FAILED, STATUS_GLYPHS
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.message import Message
 
-MAX_STRIDE_CELLS = 6
+from autoresearch_tui.record.events import Status
+from autoresearch_tui.tui.ascii import CROSS
+from autoresearch_tui.tui.text import Line, both_ends, one_line
+from autoresearch_tui.tui.widgets.canvas import Pane
+from autoresearch_tui.tui.widgets.history_chart import (
+    LEAST_SPAN,
+    LEGEND_FROM_HEIGHT,
+    Axis,
+    Chart,
+    Gathered,
+    chart,
+    gathered,
+    legend,
+    subject,
+)
+from autoresearch_tui.tui.widgets.plot import Zoom
+
+SUBJECT_FROM_HEIGHT = 8
+ZOOM_FACTOR = 2.0
+AXIS_CHOICE = "history.axis"
+PAN_SHARE = 0.5
+"""How much of the view it moves by."""
 
 
 class HistoryPane(Pane):
-    """Every experiment by its number, and the best so far as a line of steps."""
+    """Every experiment by number or time, the best so far as steps, and the noise around it."""
 
     ID: ClassVar[str] = "history"
     NAME: ClassVar[str] = "History"
     HELP: ClassVar[str | None] = (
-        "The metric of every experiment by its number (of val_bpb, lower is better): ● kept, "
-        f"○ not kept, {CROSS} failed (on the axis, for it has no number), ↑ or ↓ far worse than "
-        "the rest, ★ the one to beat. The line is the best so far, ▴ the experiment under the "
-        "table's cursor."
+        "The metric of every experiment (of val_bpb, lower is better): ● kept, ○ not kept, "
+        f"◇ ended early, {CROSS} failed, ▽ invalid, ★ the one to beat, ↑ or ↓ far worse and beyond "
+        "the edge. The line is the best so far. Dots fill the noise around it: how far apart two "
+        "runs of one file come out, by repeats, else guessed from the smallest changes; what lies "
+        "inside may be luck. ▴ is the experiment that all panes show."
     )
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(
+            "left",
+            "step(-1)",
+            "earlier",
+            show=False,
+            tooltip="Go to an earlier experiment.",
+            id="chart.earlier",
+        ),
+        Binding(
+            "right",
+            "step(1)",
+            "later",
+            show=False,
+            tooltip="Go to a later experiment.",
+            id="chart.later",
+        ),
+        Binding(
+            "pageup",
+            "step_keep(-1)",
+            "keep before",
+            show=False,
+            tooltip="Go to the keep before.",
+            id="chart.prev_keep",
+        ),
+        Binding(
+            "pagedown",
+            "step_keep(1)",
+            "next keep",
+            show=False,
+            tooltip="Go to the next keep.",
+            id="chart.next_keep",
+        ),
+        Binding(
+            "home",
+            "first",
+            "first",
+            show=False,
+            tooltip="Go to the first experiment.",
+            id="chart.first",
+        ),
+        Binding(
+            "end",
+            "newest",
+            "newest",
+            show=False,
+            tooltip="Go to the newest experiment, and stay with it.",
+            id="chart.newest",
+        ),
+        Binding(
+            "plus,equals_sign,up",
+            "zoom_by(-1)",
+            "zoom in",
+            tooltip="Show less of the night, around the cursor.",
+            id="chart.zoom_in",
+        ),
+        Binding(
+            "minus,down",
+            "zoom_by(1)",
+            "out",
+            tooltip="Show more of the night.",
+            id="chart.zoom_out",
+        ),
+        Binding(
+            "comma",
+            "pan(-1)",
+            "move left",
+            show=False,
+            tooltip="Move the view to earlier experiments.",
+            id="chart.pan_left",
+        ),
+        Binding(
+            "full_stop",
+            "pan(1)",
+            "move right",
+            show=False,
+            tooltip="Move the view to later experiments.",
+            id="chart.pan_right",
+        ),
+        Binding(
+            "0",
+            "all",
+            "show all",
+            show=False,
+            tooltip="Show the whole night again.",
+            id="chart.all",
+        ),
+        Binding(
+            "y",
+            "screen.copy_chosen",
+            "copy",
+            show=False,
+            tooltip="Copy the commit or the diff of the experiment.",
+            id="chart.copy",
+        ),
+        Binding(
+            "b",
+            "change_axis",
+            "by time",
+            tooltip="Lay the experiments out by number or by time.",
+            id="chart.axis",
+        ),
+    ]
+
+    class Picked(Message):
+        """The cursor was moved to an experiment."""
+
+        def __init__(self, number: int) -> None:
+            """Name the experiment."""
+            super().__init__()
+            self.number = number
 
     def __init__(self, digit: int) -> None:
-        """Make a chart with nothing selected."""
+        """Make a chart of all of the night, with nothing selected."""
         super().__init__(digit)
         self.selected: int | None = None
-        self._drawn: tuple[tuple[int, int, int, int | None], list[Line]] | None = None
+        self.axis = Axis.NUMBER
+        self.zoom = Zoom()
+        self._gathered: tuple[tuple[object, ...], Gathered] | None = None
+        self._charted: tuple[Gathered, Axis, Zoom] | None = None
+        self._charts: dict[tuple[int, int], Chart | None] = {}
+        """The charts of the present data and view, by their size."""
+        self._shown: Chart | None = None
+
+    def on_mount(self) -> None:
+        """Lay the experiments out as the person did last."""
+        if self.viewer.layout.get(AXIS_CHOICE) == Axis.TIME:
+            self.axis = Axis.TIME
+
+    @property
+    def data(self) -> Gathered:
+        """What is charted."""
+        state = self.night.state
+        # These change whenever a point does, is added or taken away.
+        key = (id(state), state.judged_count, state.incumbent, len(state.experiments))
+        if self._gathered is None or self._gathered[0] != key:
+            self._gathered = (key, gathered(state))
+        return self._gathered[1]
 
     def rows(self, width: int) -> list[Line]:
         """Return the chart for the size of the pane."""
         height = self.content_size.height
-        key = (self.night.state.facts, width, height, self.selected)
-        if self._drawn is None or self._drawn[0] != key:
-            self._drawn = (key, self._chart(width, height))
-        return self._drawn[1]
-
-    def _chart(self, width: int, height: int) -> list[Line]:
-        experiments = [each for each in self.night.state.experiments.values() if each.status]
-        values = [each.val_bpb for each in experiments if each.val_bpb is not None]
-        values = [value for value in values if math.isfinite(value)]
-        if not values or height < 3:
-            metric = one_line(self.night.state.metric)
-            return [((f"No experiment has a {metric} yet.", "muted"),)]
-        # What lies far on the worse side must not flatten the rest.
-        if self.night.state.direction is Direction.LOWER:
-            low, high = min(values), upper_fence(values)
+        state = self.night.state
+        with_subject = height >= SUBJECT_FROM_HEIGHT
+        drawn = self._drawn(width, height - with_subject)
+        if drawn is not None and height >= LEGEND_FROM_HEIGHT:
+            explained = legend(drawn.data, drawn.clipped, width)
+            drawn = self._drawn(width, height - with_subject - len(explained))
         else:
-            low, high = -upper_fence([-value for value in values]), max(values)
-        rows = height - 1
-        names = labels(low, high, rows)
-        gutter = max(len(name) for name in names.values()) + 1
-        grid = Grid(max(1, width - gutter - 1), rows)
-        axis = Grid(grid.width, 1)
-        last = max(each.number for each in experiments)
-        stride = min(MAX_STRIDE_CELLS, max(1, (grid.width - 1) // max(1, last)))
-        along = Scale(0, last, min(grid.width, last * stride + 1) if last else 1)
-        up = Scale(low, high, rows)
-        for x in range(grid.width):
-            axis.put(x, 0, "─", "faint")
-        self._best_so_far(grid, experiments, along, up)
-        for each in experiments:
-            self._place(grid, axis, each, along, up)
-        if self.selected is not None and self.selected <= last:
-            axis.put(along.cell(self.selected), 0, "▴", "strong accent")
-        lines: list[Line] = []
-        for y in range(rows):
-            label = names.get(y, "").rjust(gutter)
-            lines.append(((label, "muted"), ("┤" if y in names else "│", "faint"), *grid.row(y)))
-        lines.append(((f"#0-{last}".rjust(gutter), "muted"), ("└", "faint"), *axis.row(0)))
-        return lines
+            explained = []
+        self._shown = drawn
+        if drawn is None:
+            metric = one_line(state.metric)
+            nothing = f"No experiment has a {metric} yet."
+            if self.zoom.span is not None:
+                nothing = f"No experiment in view has a {metric}. 0 shows all."
+            return [((nothing, "muted"),)]
+        rows = drawn.lines(self.selected)
+        if with_subject:
+            chosen = state.experiments.get(-1 if self.selected is None else self.selected)
+            rows.insert(0, both_ends(*subject(chosen, state.metric), width))
+        return rows + explained
 
-    def _best_so_far(
-        self, grid: Grid, experiments: list[Experiment], along: Scale, up: Scale
-    ) -> None:
-        keeps = [each for each in experiments if each.status is Status.KEEP and _has_value(each)]
-        bottom = grid.height - 1
-        end = along.cell(along.high)
-        for index, keep in enumerate(keeps):
-            x, y = along.cell(keep.number), bottom - up.cell(keep.val_bpb or 0.0)
-            until = along.cell(keeps[index + 1].number) if index + 1 < len(keeps) else end
-            for cell in range(x, until + 1):
-                grid.put(cell, y, "─", "good")
-            if index + 1 == len(keeps):
-                continue
-            then = bottom - up.cell(keeps[index + 1].val_bpb or 0.0)
-            if then != y and until > x:
-                grid.put(until, y, "╮" if then > y else "╯", "good")
-                for row in range(min(y, then) + 1, max(y, then)):
-                    grid.put(until, row, "│", "good")
+    def _drawn(self, width: int, height: int) -> Chart | None:
+        data = self.data
+        key = (data, self.axis, self.zoom)
+        if self._charted != key:
+            self._charted = key
+            self._charts.clear()
+        size = (width, height)
+        if size not in self._charts:
+            self._charts[size] = chart(data, self.axis, self.zoom, width, height)
+        return self._charts[size]
 
-    def _place(self, grid: Grid, axis: Grid, each: Experiment, along: Scale, up: Scale) -> None:
-        if each.status is None:
+    def _pick(self, number: int) -> None:
+        if (place := self.data.place(number, self.axis)) is not None:
+            self.zoom = self.zoom.holding(*self.data.extent(self.axis), place)
+        self.selected = number
+        self.redraw()
+        self.post_message(self.Picked(number))
+
+    def action_step(self, by: int) -> None:
+        """Move the cursor to an earlier or a later experiment, by a cell at least."""
+        numbers = self.data.numbers
+        if not numbers:
             return
-        glyph, style = STATUS_GLYPHS[each.status]
-        x = along.cell(each.number)
-        if not _has_value(each):
-            if each.status in FAILED:
-                axis.put(x, 0, glyph, style)
+        at = numbers.index(self.selected) if self.selected in numbers else len(numbers) - 1
+        step = by if self._shown is None else by * self._shown.step()
+        self._pick(numbers[max(0, min(len(numbers) - 1, at + step))])
+
+    def action_step_keep(self, by: int) -> None:
+        """Move the cursor to the keep before or after it."""
+        kept = [each.number for each in self.data.points if each.status is Status.KEEP]
+        selected = -1 if self.selected is None else self.selected
+        kept = [number for number in kept if (number - selected) * by > 0]
+        if kept:
+            self._pick(kept[0] if by > 0 else kept[-1])
+
+    def action_first(self) -> None:
+        """Move the cursor to the first experiment."""
+        if numbers := self.data.numbers:
+            self._pick(numbers[0])
+
+    def action_newest(self) -> None:
+        """Move the cursor to the newest experiment."""
+        if numbers := self.data.numbers:
+            self._pick(numbers[-1])
+
+    def action_zoom_by(self, steps: int) -> None:
+        """Show less or more of the night, around the cursor."""
+        low, high = self.data.extent(self.axis)
+        place = None if self.selected is None else self.data.place(self.selected, self.axis)
+        around = high if place is None else place
+        least = LEAST_SPAN[self.axis]
+        self._show(self.zoom.scaled(low, high, ZOOM_FACTOR**steps, around, least))
+
+    def action_pan(self, steps: int) -> None:
+        """Move the view to earlier or later experiments."""
+        low, high = self.data.extent(self.axis)
+        self._show(self.zoom.moved(low, high, steps * PAN_SHARE * (self.zoom.span or 0.0)))
+
+    def action_all(self) -> None:
+        """Show the whole night."""
+        self._show(Zoom())
+
+    def action_change_axis(self) -> None:
+        """Change between numbers and time."""
+        self.axis = Axis.TIME if self.axis is Axis.NUMBER else Axis.NUMBER
+        self.viewer.layout.put(AXIS_CHOICE, self.axis)
+        self._show(Zoom())
+
+    def _show(self, zoom: Zoom) -> None:
+        self.zoom = zoom
+        low, high = self.data.extent(self.axis)
+        start, end = zoom.window(low, high)
+        share = (end - start) / (high - low) if high > low else 1.0
+        shown = f"{share:.0%} of the night, 0 shows all" if share < 1 else None
+        if self.border_subtitle != shown:
+            self.border_subtitle = shown
+        self.redraw()
+
+    def on_click(self, event: events.Click) -> None:
+        """Choose the experiment nearest to the column that was clicked."""
+        drawn = self._shown
+        if drawn is None:
             return
-        value = each.val_bpb or 0.0
-        y = grid.height - 1 - up.cell(value)
-        if value > up.high:
-            grid.put(x, 0, "↑", style)
-        elif value < up.low:
-            grid.put(x, grid.height - 1, "↓", style)
-        else:
-            best = each.number == self.night.state.incumbent
-            grid.put(x, y, "★" if best else glyph, f"strong {style}" if best else style)
+        x = event.get_content_offset_capture(self).x - drawn.gutter - 1
+        wanted = drawn.along.value(x)
+        places = {n: self.data.place(n, self.axis) for n in self.data.numbers}
+        near = [(abs(place - wanted), n) for n, place in places.items() if place is not None]
+        if near:
+            self._pick(min(near)[1])
 
-
-def _has_value(experiment: Experiment) -> bool:
-    value = experiment.val_bpb
-    return value is not None and math.isfinite(value)
+    def action_scroll_rows(self, rows: int) -> None:
+        """Let the wheel zoom."""
+        self.action_zoom_by(1 if rows > 0 else -1)

@@ -2,6 +2,8 @@
 
 from typing import ClassVar
 
+from textual.binding import Binding, BindingType
+
 from autoresearch_tui.record.metric import change_words
 from autoresearch_tui.record.state import Experiment, Run
 from autoresearch_tui.tui.text import Line, bpb, clock, gibibytes, one_line, wrap
@@ -9,6 +11,8 @@ from autoresearch_tui.tui.widgets.canvas import Pane
 from autoresearch_tui.tui.words import PHASE_WORDS, STATUS_GLYPHS
 
 LABEL_CELLS = 11
+AIRY_FROM_HEIGHT = 12
+"""In lower panes there are no empty rows between the parts."""
 
 
 class SheetPane(Pane):
@@ -19,8 +23,17 @@ class SheetPane(Pane):
     HELP: ClassVar[str | None] = (
         "Why the experiment was made and what was expected of it, what was measured, the verdict "
         "and its reason. Lines with ! name what in the edit deserves a look before the result is "
-        "believed. Left and right step through the night, Esc goes back."
+        "believed. Below: its runs with their seeds, and the machine, versions and data."
     )
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(
+            "y",
+            "screen.copy_chosen",
+            "copy",
+            tooltip="Copy the commit or the diff.",
+            id="sheet.copy",
+        )
+    ]
 
     def __init__(self, digit: int) -> None:
         """Make an empty sheet."""
@@ -43,7 +56,7 @@ class SheetPane(Pane):
         metric = one_line(self.night.state.metric)
         measured = "nothing" if each.val_bpb is None else f"{metric} {bpb(each.val_bpb)}"
         if each.change is not None:
-            measured = f"{self._change(each.change)}, {measured}"
+            measured = f"{self._change(each.change)}{self._against(each)}, {measured}"
         rows += _field("measured", measured, width)
         if each.standing is not None:
             rows += _field("standing", f"{each.standing}, unconfirmed", width)
@@ -56,10 +69,40 @@ class SheetPane(Pane):
         rows += _field("edit", f"+{each.lines_added} -{each.lines_removed} lines", width)
         if each.approved_by:
             rows += _field("approved", f"by {one_line(each.approved_by)}", width)
-        rows += _field("commit", one_line(each.commit)[:12], width)
         for run in each.runs:
             rows += _run(run, width)
-        return rows
+        rows += [(), *self._environment(each, width)]
+        return (
+            rows if self.content_size.height >= AIRY_FROM_HEIGHT else [row for row in rows if row]
+        )
+
+    def _environment(self, each: Experiment, width: int) -> list[Line]:
+        """Return what the result depends on beside the file: all that the facts know of it."""
+        rows = _field("commit", one_line(each.commit), width)
+        if (lab := self.night.lab_of(each)) is None:
+            return rows
+        machine, data = lab.hardware, lab.data
+        rows += _field(
+            "machine",
+            one_line(
+                f"{machine.name} ({machine.device}), {machine.cores} cores, "
+                f"{gibibytes(machine.memory_mb)} GiB, host {machine.host}"
+            ),
+            width,
+        )
+        versions = f"autoresearch {lab.version}, python {machine.python}, torch {machine.torch}"
+        rows += _field("versions", one_line(versions), width)
+        known = f"{data.name} {data.profile}, fingerprint {data.fingerprint}"
+        rows += _field("data", one_line(known), width)
+        return rows + (_field("sandbox", one_line(lab.sandbox), width) if lab.sandbox else [])
+
+    def _against(self, each: Experiment) -> str:
+        """Return how a measured change compares with the expected one."""
+        if each.change is None or each.expected_change is None:
+            return ""
+        gain = self.night.state.direction.gain(each.change - each.expected_change)
+        size = self._change(abs(gain)).lstrip("+")
+        return f" ({size} {'better' if gain >= 0 else 'worse'} than expected)"
 
     def _change(self, change: float | None) -> str:
         return "-" if change is None else change_words(change, self.night.state.metric)
