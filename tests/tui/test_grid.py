@@ -5,6 +5,7 @@ whole grid.
 """
 
 import itertools
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,8 +63,11 @@ PLACES = (
     Place("machine", ("3", "z")),
     Place("experiments", ("5", "z")),
     Place("experiment", ("5", "down", "enter")),
+    Place("compare", ("5", "down", "m", "down", "m")),
+    Place("program", ("i",)),
     Place("help", ("question_mark",)),
     Place("palette", ("ctrl+p",)),
+    Place("sessions", ("t",)),
     Place("steer", ("s",), IN_FLIGHT),
     Place("stop", ("x",), IN_FLIGHT),
     Place("kill", ("k",), IN_FLIGHT),
@@ -92,8 +96,13 @@ def look_at(compare: Compare, folder: Path, place: Place, state: State, size: Si
 
 
 @pytest.fixture(autouse=True)
-def _questions_listen_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def _the_same_anywhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(approval, "GRACE_S", 0.0)
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
 
 
 @pytest.mark.parametrize("state", STATES, ids=lambda state: state.name)
