@@ -56,12 +56,12 @@ IN_FLIGHT = ("training", "1000")
 COCKPIT = Place("cockpit")
 PLACES = (
     COCKPIT,
-    Place("history", ("4", "z")),
-    Place("loss", ("6", "z")),
-    Place("reasoning", ("1", "z")),
-    Place("diff", ("2", "z")),
-    Place("machine", ("3", "z")),
-    Place("experiments", ("5", "z")),
+    Place("history", ("4", "z"), IN_FLIGHT),
+    Place("loss", ("6", "z"), IN_FLIGHT),
+    Place("reasoning", ("1", "z"), IN_FLIGHT),
+    Place("diff", ("2", "z"), IN_FLIGHT),
+    Place("machine", ("3", "z"), IN_FLIGHT),
+    Place("experiments", ("5", "z"), IN_FLIGHT),
     Place("experiment", ("5", "down", "enter")),
     Place("compare", ("5", "down", "m", "down", "m")),
     Place("program", ("i",)),
