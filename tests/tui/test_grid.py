@@ -12,10 +12,14 @@ from pathlib import Path
 
 import pytest
 from _pytest.mark import ParameterSet
+from textual.pilot import Pilot
 
+from autoresearch_tui.tui.replay import Replay
 from autoresearch_tui.tui.screens import approval
+from autoresearch_tui.tui.tape import Tape
 from tests.tui.nights import Ending, make_night
 from tests.tui.test_snapshots import Compare, cockpit, press
+from tests.tui.watching import look, settle
 
 Size = tuple[int, int]
 SIZES: tuple[Size, ...] = ((80, 24), (120, 40), (200, 60))
@@ -116,3 +120,23 @@ def test_each_screen_in_each_state_at_each_size(
     snap_compare: Compare, tmp_path: Path, place: Place, state: State, size: Size
 ) -> None:
     look_at(snap_compare, tmp_path, place, state, size)
+
+
+@pytest.mark.parametrize(
+    "size",
+    [SIZES[0], *(pytest.param(size, marks=pytest.mark.long) for size in SIZES[1:])],
+    ids=lambda size: f"{size[0]}x{size[1]}",
+)
+def test_a_replay_at_each_size(snap_compare: Compare, tmp_path: Path, size: Size) -> None:
+    made = make_night(tmp_path, Ending.FINISHED, 60, gpu=True)
+    tape = Tape(made.session, tmp_path / "played")
+    tape.seek(tape.proposals[40][0] + 200.0)
+    replay = Replay(tape, 60.0)
+    replay.standing = True
+
+    async def run(pilot: Pilot[None]) -> None:
+        await settle(pilot)
+        await look(pilot)
+
+    assert snap_compare(replay, terminal_size=size, run_before=run)
+    tape.close()
