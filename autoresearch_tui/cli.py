@@ -226,6 +226,7 @@ def _run(arguments: argparse.Namespace) -> int:
     on_screen = not (arguments.headless or arguments.detach)
     if on_screen:
         _need_terminal()
+        _check_screen()
     session = launcher.choose_session(repository, arguments.tag, new=arguments.new)
     chosen = settings.load(repository, os.environ, _flags(arguments), session.settings)
     asks = chosen.approval.mode is ApprovalMode.ASK and chosen.approval.then is None
@@ -317,6 +318,14 @@ def _theme_and_keys(theme: str | None) -> tuple[str | None, Mapping[str, str]]:
         return theme, keys.keymap(chosen.keys)
     except keys.KeysError as error:
         raise SettingsError(str(error)) from error
+
+
+def _check_screen() -> None:
+    """Say what is wrong with the screen's settings before a night begins."""
+    from autoresearch_tui.tui import terminal  # noqa: PLC0415
+
+    terminal.prepare()
+    _theme_and_keys(None)
 
 
 def _replay(arguments: argparse.Namespace) -> int:

@@ -30,6 +30,7 @@ from autoresearch_tui.tui.text import bpb, one_line
 from autoresearch_tui.tui.widgets.canvas import Pane
 
 READ_INTERVAL_S = 0.5
+MOVING_KEYS = {"up", "down", "left", "right", "pageup", "pagedown", "home", "end"}
 HELP_GROUPS = ("This pane", "Verbs", "This screen", "Moving about")
 
 
@@ -228,12 +229,16 @@ class Cockpit(Actions):
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Offer every verb in the palette too."""
+        offered: set[str] = set()
         for _, binding, enabled, tooltip in screen.active_bindings.values():
-            if enabled and (tooltip or binding.tooltip) and not binding.system:
-                run = partial(screen.run_action, binding.action)
-                yield SystemCommand(
-                    binding.description.capitalize(), tooltip or binding.tooltip, run
-                )
+            # Nobody moves a cursor, or goes to a pane, by typing its name; what has several keys
+            # is one thing.
+            moves = not binding.show and (binding.key in MOVING_KEYS or binding.key.isdigit())
+            if not enabled or moves or binding.id is None or binding.id in offered:
+                continue
+            offered.add(binding.id)
+            run = partial(screen.run_action, binding.action)
+            yield SystemCommand(binding.description.capitalize(), tooltip or binding.tooltip, run)
         yield SystemCommand("Theme", "Change the colours", self.action_change_theme)
 
 

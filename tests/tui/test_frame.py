@@ -231,7 +231,7 @@ class TestSessions:
             broken = made.session.folder.parent / "nov20"
             broken.mkdir()
             (broken / "journal.jsonl").write_bytes(b"\x00\xff no fact\n")
-            pilot.app.screen._look()  # pyright: ignore
+            pilot.app.screen.look()
             await settle(pilot)
             assert len(pilot.app.screen.query_one(Sessions).rows) == 3
 

@@ -85,6 +85,7 @@ class MachinePane(Pane):
             return [(("No samples of the machine yet.", "muted"),), *self._ledger(width, height)]
         devices = len(samples[-1].devices)
         run = self._speed(width)
+        history = History(samples, width - LABEL_CELLS - VALUE_CELLS)
         detail: Detail = _compact
         host, speed = not devices, list[Line]()
         # From all there is to the least, where the GPUs matter more than the processor.
@@ -96,16 +97,16 @@ class MachinePane(Pane):
             (_compact, True, run),
         ]
         for choice, with_host, with_run in choices:
-            rows = self._machine(samples, width, choice, host=with_host)
+            rows = self._machine(samples[-1], history, width, choice, host=with_host)
             if len(rows) + len(with_run) + LEDGER_ROWS <= height:
                 detail, host, speed = choice, with_host, with_run
                 break
-        rows = self._machine(samples, width, detail, host=host)
+        rows = self._machine(samples[-1], history, width, detail, host=host)
         rest = self._ledger(width, max(LEDGER_ROWS, height - len(rows) - len(speed)))
         spare = height - len(rows) - len(speed) - len(rest)
         if spare > 0:
             deep = min(MAX_DEEP_ROWS, 1 + spare // max(1, devices))
-            rows = self._machine(samples, width, detail, deep=deep, host=host)
+            rows = self._machine(samples[-1], history, width, detail, deep=deep, host=host)
         hidden = len(rows) + len(rest) - height
         if hidden > 0 and not devices:
             # The processor's name matters least.
@@ -130,15 +131,14 @@ class MachinePane(Pane):
 
     def _machine(
         self,
-        samples: list[TelemetrySample],
+        last: TelemetrySample,
+        history: History,
         width: int,
         detail: "Detail",
         *,
         deep: int = 1,
         host: bool = True,
     ) -> list[Line]:
-        last = samples[-1]
-        history = History(samples, width - LABEL_CELLS - VALUE_CELLS)
         rows: list[Line] = []
         for index, device in enumerate(last.devices):
             rows.extend(detail(index, device, history, width, deep))
