@@ -5,6 +5,7 @@ from typing import ClassVar, Literal
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.events import Resize
 from textual.geometry import Size
 from textual.message import Message
 from textual.screen import ModalScreen
@@ -19,6 +20,9 @@ from autoresearch_tui.tui.widgets.footer import Footer
 
 GRACE_S = 0.5
 """How long the prompt is deaf after it appeared, to keys that were meant for something else."""
+SUMMARY_ROWS = 6
+"""What a question may take for its reasons."""
+FRAME_CELLS = 2
 MARK_ROWS = 5
 """What a question may take for marks; the sheet of the experiment has room for all."""
 
@@ -37,6 +41,11 @@ class Summary(Canvas):
     def is_deaf(self) -> bool:
         """Whether answers do not count yet."""
         return time.monotonic() < self.deaf_until
+
+    def take_room(self, screen_width: int) -> None:
+        """Be as high as what there is to say needs, up to a point: the diff has the rest."""
+        rows = self.draw(Size(screen_width - 2 * FRAME_CELLS, SUMMARY_ROWS))
+        self.styles.height = len(rows) + 2
 
     def draw(self, size: Size) -> list[Line]:
         """Return the rows."""
@@ -194,6 +203,10 @@ class ApprovalScreen(ModalScreen[Answer]):
         if summary.is_deaf:
             self.set_timer(GRACE_S, summary.redraw)
         self.show_night()
+
+    def on_resize(self, event: Resize) -> None:
+        """Give the diff all the room that the summary does not need."""
+        self.query_one(Summary).take_room(event.size.width)
 
     def show_night(self) -> None:
         """Draw what changed; where a policy decides in the end, count down to it."""
