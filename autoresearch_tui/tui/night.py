@@ -98,11 +98,11 @@ class Night:
         self.news: list[str] = []
         """What the last read found that is worth telling; nothing of what was there before."""
         self.telemetry: deque[TelemetrySample] = deque(maxlen=TELEMETRY_KEPT)
-        self.thoughts = ThoughtLog(session.reasoning)
         self.marked: int | None = None
         """The experiment that waits for another to be compared with."""
         self.labs: list[LabStarted] = []
         """Who ran the session from when on, and with what, oldest first."""
+        self.thoughts = ThoughtLog(session.reasoning)
         self.curve: Curve | None = None
         self.curve_of: int | None = None
         self.incumbent_curve: Curve | None = None

@@ -65,18 +65,14 @@ async def test_the_running_curve_is_compared_at_this_second(tmp_path: Path) -> N
 
 async def test_one_experiment_is_told_whole(tmp_path: Path) -> None:
     made = make_night(tmp_path, Ending.FINISHED)
-    async with watching(made, (120, 40)) as pilot:
+    async with watching(made, (200, 60)) as pilot:
         await pilot.press("down", "enter")
-        await settle(pilot)
-        await pilot.press("z")
         await settle(pilot)
         sheet = shown(pilot, "#sheet")
         expected = ("#22", "expected", "measured", "than expected", "hypothesis", "seed 1022",
                     "AMD EPYC", "torch 2.13.0", "python 3.11.7", "9a3e51c0",
                     f"{22:040x}")  # fmt: skip
         assert [word for word in expected if word not in sheet] == []
-        await pilot.press("z", "3")
-        await settle(pilot)
         assert "#22" in shown(pilot, "#curve")
         assert "╌ #11" in shown(pilot, "#curve")
         assert "step" in shown(pilot, "#output")
@@ -84,7 +80,7 @@ async def test_one_experiment_is_told_whole(tmp_path: Path) -> None:
         await pilot.press("left")
         await settle(pilot)
         assert "#21" in shown(pilot, "#curve")
-        await pilot.press("right", "right", "right", "right")
+        await pilot.press("right", "right", "right")
         await settle(pilot)
         assert "#23" in shown(pilot, "#curve")
 
@@ -93,10 +89,8 @@ async def test_two_marks_are_compared(tmp_path: Path) -> None:
     made = make_night(tmp_path, Ending.FINISHED)
     async with watching(made, (120, 40)) as pilot:
         await pilot.press("m")
-        await settle(pilot)
         assert "»  23" in shown(pilot, "#experiments")
         await pilot.press("m")
-        await settle(pilot)
         assert "»" not in shown(pilot, "#experiments")
         await pilot.press("m", "down", "enter")
         await settle(pilot)
@@ -111,10 +105,8 @@ async def test_two_marks_are_compared(tmp_path: Path) -> None:
         assert "-         hidden" in shown(pilot, "#diff") or "@@" in shown(pilot, "#diff")
         assert "╌ #23" in shown(pilot, "#curve")
         await pilot.press("left")
-        await settle(pilot)
         assert pilot.app.screen.pair == (22, 23)
         await pilot.press("escape")
-        await settle(pilot)
         assert isinstance(pilot.app.screen, ExperimentScreen)
 
 
@@ -128,9 +120,7 @@ async def test_y_asks_whether_to_copy_the_commit_or_the_diff(tmp_path: Path) -> 
             await settle(pilot)
             assert copied == [f"{22:040x}"]
             assert "#22" in shown(pilot, "Footer")
-            await pilot.press("enter")
-            await settle(pilot)
-            await pilot.press("y", "d")
+            await pilot.press("enter", "y", "d")
             await settle(pilot)
     assert copied[1] == made.session.diff(22).read_text()
 

@@ -12,9 +12,10 @@ from autoresearch_tui.control.messages import again
 from autoresearch_tui.record.events import Direction, Status
 from autoresearch_tui.record.state import SessionState
 from autoresearch_tui.tui.ascii import CROSS
+from autoresearch_tui.tui.results import Axis, gathered
 from autoresearch_tui.tui.widgets.experiments import ExperimentsPane
 from autoresearch_tui.tui.widgets.history import HistoryPane
-from autoresearch_tui.tui.widgets.history_chart import Axis, chart, gathered, legend
+from autoresearch_tui.tui.widgets.history_chart import chart, legend
 from autoresearch_tui.tui.widgets.plot import Zoom
 from tests.tui.nights import Ending, make_night
 from tests.tui.test_table import experiment, run
@@ -173,18 +174,14 @@ async def test_keys_move_the_cursor_and_everything_follows(tmp_path: Path) -> No
         assert "#22" in shown(pilot, "#diff")
         assert "#22" in shown(pilot, "#history").splitlines()[0]
         await pilot.press("pageup")
-        await settle(pilot)
         assert table.selected == table.night.state.incumbent
         await pilot.press("home", "right")
-        await settle(pilot)
         assert table.selected == 1
         await pilot.press("pagedown")
-        await settle(pilot)
         picked = table.selected
         assert picked is not None
         assert table.night.state.experiments[picked].status is Status.KEEP
         await pilot.press("end")
-        await settle(pilot)
         assert table.chosen is None
         await pilot.press("left", "enter")
         await settle(pilot)
@@ -199,21 +196,15 @@ async def test_keys_zoom_pan_and_change_the_axis(tmp_path: Path) -> None:
         await settle(pilot)
         assert "#0-59" in shown(pilot, "#history")
         await pilot.press("plus", "up")
-        await settle(pilot)
         assert "#45-59" in shown(pilot, "#history")
         await pilot.press("comma")
-        await settle(pilot)
         assert "#37-51" in shown(pilot, "#history")
         await pilot.press("right")
-        await settle(pilot)
         assert history.selected == 59
         assert "#45-59" in shown(pilot, "#history")
         await pilot.press("b")
-        await settle(pilot)
         assert "0:00-0:" in shown(pilot, "#history")
         await pilot.press("plus", "minus", "b")
-        await settle(pilot)
         assert "#0-59" in shown(pilot, "#history")
         await pilot.press("plus", "full_stop", "0")
-        await settle(pilot)
         assert "#0-59" in shown(pilot, "#history")

@@ -153,7 +153,7 @@ async def test_help_explains_the_focused_pane(tmp_path: Path) -> None:
         assert isinstance(pilot.app.screen, HelpScreen)
         svg = pilot.app.export_screenshot()
     assert "History" in svg
-    assert "steer" in svg
+    assert "earlier" in svg
 
 
 async def test_a_tiny_terminal_gets_a_sentence_and_recovers(tmp_path: Path) -> None:

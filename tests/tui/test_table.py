@@ -142,9 +142,8 @@ async def test_ten_thousand_rows_draw_what_is_seen(tmp_path: Path) -> None:
 
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(ExperimentsPane, "_row", counted)
-            for key in ("o", "end", "slash", "r"):
+            for key in ("o", "end", "slash"):
                 drawn = 0
                 await pilot.press(key)
-                await settle(pilot)
                 # A tick of the cockpit may draw once more.
                 assert 0 < drawn <= 4 * table.content_size.height, key

@@ -55,7 +55,6 @@ class ChosenScreen(PanedScreen):
             "e",
             "run_again",
             "again",
-            show=False,
             tooltip="Queue the experiment's file once more, to see how far it varies. Asks first.",
             id="chosen.run_again",
         ),

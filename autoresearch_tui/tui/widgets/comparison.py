@@ -6,10 +6,10 @@ from typing import ClassVar
 
 from autoresearch_tui.record.metric import change_words
 from autoresearch_tui.record.state import Experiment
+from autoresearch_tui.tui.results import Band, noise_band
 from autoresearch_tui.tui.table import took_s
 from autoresearch_tui.tui.text import Line, bpb, clock, gibibytes, one_line, pad, wrap
 from autoresearch_tui.tui.widgets.canvas import Pane
-from autoresearch_tui.tui.widgets.history_chart import Band, noise_band
 from autoresearch_tui.tui.words import PHASE_WORDS, STATUS_GLYPHS
 
 LABEL_CELLS = 11

@@ -8,16 +8,13 @@ from textual.message import Message
 
 from autoresearch_tui.record.events import Status
 from autoresearch_tui.tui.ascii import CROSS
+from autoresearch_tui.tui.results import Axis, Gathered, gathered
 from autoresearch_tui.tui.text import Line, both_ends, one_line
 from autoresearch_tui.tui.widgets.canvas import Pane
 from autoresearch_tui.tui.widgets.history_chart import (
-    LEAST_SPAN,
     LEGEND_FROM_HEIGHT,
-    Axis,
     Chart,
-    Gathered,
     chart,
-    gathered,
     legend,
     subject,
 )
@@ -26,6 +23,8 @@ from autoresearch_tui.tui.widgets.plot import Zoom
 SUBJECT_FROM_HEIGHT = 8
 ZOOM_FACTOR = 2.0
 AXIS_CHOICE = "history.axis"
+LEAST_EXPERIMENTS = 8
+"""How far it zooms in: about so many experiments stay in view."""
 PAN_SHARE = 0.5
 """How much of the view it moves by."""
 
@@ -224,7 +223,7 @@ class HistoryPane(Pane):
         self.post_message(self.Picked(number))
 
     def action_step(self, by: int) -> None:
-        """Move the cursor to an earlier or a later experiment, by a cell at least."""
+        """Move the cursor to an earlier or a later experiment."""
         numbers = self.data.numbers
         if not numbers:
             return
@@ -255,7 +254,7 @@ class HistoryPane(Pane):
         low, high = self.data.extent(self.axis)
         place = None if self.selected is None else self.data.place(self.selected, self.axis)
         around = high if place is None else place
-        least = LEAST_SPAN[self.axis]
+        least = (high - low) * LEAST_EXPERIMENTS / max(1, len(self.data.numbers) - 1)
         self._show(self.zoom.scaled(low, high, ZOOM_FACTOR**steps, around, least))
 
     def action_pan(self, steps: int) -> None:
