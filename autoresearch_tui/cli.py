@@ -96,7 +96,7 @@ def _parser() -> argparse.ArgumentParser:
     attach.add_argument("--theme", metavar="NAME", help="its colours, instead of the chosen ones")
     replay = command("replay", _replay, "play a past night on the screen; no lab hears of it")
     replay.add_argument(
-        "--speed", type=_speed, default=60.0, metavar="N", help="times as fast (default: 60)"
+        "--speed", type=speed_factor, default=60.0, metavar="N", help="times as fast (default: 60)"
     )
     replay.add_argument("--from", dest="start", type=int, metavar="N", help="from experiment N on")
     replay.add_argument("--ascii", action="store_true", help="draw with ASCII characters alone")
@@ -374,7 +374,7 @@ def _replay(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _speed(text: str) -> float:
+def speed_factor(text: str) -> float:
     """Return how many times as fast a night is to play."""
     try:
         speed = float(text)

@@ -27,7 +27,7 @@ from autoresearch_tui.agents.tpe import TpeAgent, movable
 from autoresearch_tui.record import events
 from autoresearch_tui.record.events import ApprovalMode, DataSet, Hardware, Status
 from autoresearch_tui.record.fold import apply
-from autoresearch_tui.record.samples import ThoughtKind
+from autoresearch_tui.record.samples import StepSample, ThoughtKind
 from autoresearch_tui.record.state import SessionState
 
 EXPERIMENTS = 40
@@ -200,6 +200,10 @@ class Night:
             archive=self,
         )
 
+    def curve(self, experiment: int) -> list[StepSample]:  # noqa: ARG002
+        """Return nothing: no run trains here."""
+        return []
+
     def train(self, experiment: int) -> str:
         """Return an experiment's script."""
         return self.trains[experiment]
@@ -323,6 +327,7 @@ def tpe_ladders(source: str) -> list[Ladder]:
 
 
 def main() -> None:
+    """Search, print the table, and draw the plot."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--seeds", type=int, default=SEEDS)
     parser.add_argument("--experiments", type=int, default=EXPERIMENTS)

@@ -217,7 +217,7 @@ def others() -> Figures:
         with tempfile.TemporaryDirectory() as folder:
             made = _wandb_run(Path(folder))
             if made is not None:
-                figures |= _other("wandb_leet", [wandb, "beta", "leet", str(made)], b"loss")
+                figures |= _other("wandb_leet", [wandb, "leet", str(made)], b"loss")
     return figures
 
 

@@ -22,7 +22,7 @@ from benchmarks.terminals import Terminal  # noqa: E402
 
 COLUMNS, LINES = 100, 30
 SECONDS = 60.0
-SPEED = 10
+SPEED = 8
 FRAME_S = 0.05
 KEYS: tuple[tuple[float, str], ...] = (
     (9.0, "\x1b[C"),  # the next experiment

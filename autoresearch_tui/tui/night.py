@@ -10,7 +10,6 @@ from datetime import datetime
 from pathlib import Path
 
 import msgspec
-import pygit2
 
 from autoresearch_tui.record import fold
 from autoresearch_tui.record.events import LabStarted, UnknownFact
@@ -216,6 +215,9 @@ class Night:
         old, new = self.source(base), self.source(experiment)
         if not (old and new):
             return ""
+        # A fifth of the time from the start of a screen to its first paint, and seldom needed.
+        import pygit2  # noqa: PLC0415
+
         return pygit2.Patch.create_from(old.encode(), new.encode()).text or ""
 
     def output_tail(self, experiment: int) -> str:

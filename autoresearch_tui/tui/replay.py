@@ -12,7 +12,7 @@ from textual.binding import Binding, BindingType
 from textual.geometry import Size
 
 from autoresearch_tui.control.messages import AnyCommand
-from autoresearch_tui.session import Session
+from autoresearch_tui.session import Session, SessionError
 from autoresearch_tui.tui import terminal, verbs
 from autoresearch_tui.tui.app import Cockpit
 from autoresearch_tui.tui.layout import user_folder
@@ -204,12 +204,11 @@ def run(
     the other arguments are.
 
     Raises:
-        SessionError: nothing is recorded.
+        SessionError: nothing is recorded, or no such experiment.
     """
     with tempfile.TemporaryDirectory(prefix="autoresearch-replay-") as scratch:
         tape = Tape(recorded, Path(scratch))
-        moments = {number: at for at, number in tape.proposals}
-        tape.seek(moments.get(start or 0, tape.began_at) if start else tape.began_at)
+        tape.seek(tape.began_at if start is None else _proposed_at(tape, start))
         replay = Replay(
             tape,
             speed,
@@ -222,3 +221,12 @@ def run(
         replay.run(mouse=not terminal.over_ssh())
         tape.close()
     return f"That was a replay of session {recorded.tag}. Its files are as they were."
+
+
+def _proposed_at(tape: Tape, experiment: int) -> float:
+    moments = {number: at for at, number in tape.proposals}
+    if experiment not in moments:
+        last = max(moments, default=None)
+        known = "no experiment" if last is None else f"the experiments 0 to {last}"
+        raise SessionError(f"Session {tape.recorded.tag} has {known}, and no #{experiment}.")
+    return moments[experiment]

@@ -14,8 +14,8 @@ from benchmarks.living import Living
 from benchmarks.terminals import Terminal, cockpit
 from tests.tui.nights import Ending, make_night
 
-SETTLING_S = 2.0
-MEASURED_S = 4.0
+SETTLING_S = 1.5
+MEASURED_S = 3.0
 SLICE_S = 0.02
 
 

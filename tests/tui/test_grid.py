@@ -5,16 +5,21 @@ whole grid.
 """
 
 import itertools
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from _pytest.mark import ParameterSet
+from textual.pilot import Pilot
 
+from autoresearch_tui.tui.replay import Replay
 from autoresearch_tui.tui.screens import approval
+from autoresearch_tui.tui.tape import Tape
 from tests.tui.nights import Ending, make_night
 from tests.tui.test_snapshots import Compare, cockpit, press
+from tests.tui.watching import look, settle
 
 Size = tuple[int, int]
 SIZES: tuple[Size, ...] = ((80, 24), (120, 40), (200, 60))
@@ -55,15 +60,18 @@ IN_FLIGHT = ("training", "1000")
 COCKPIT = Place("cockpit")
 PLACES = (
     COCKPIT,
-    Place("history", ("4", "z")),
-    Place("loss", ("6", "z")),
-    Place("reasoning", ("1", "z")),
-    Place("diff", ("2", "z")),
-    Place("machine", ("3", "z")),
-    Place("experiments", ("5", "z")),
+    Place("history", ("4", "z"), IN_FLIGHT),
+    Place("loss", ("6", "z"), IN_FLIGHT),
+    Place("reasoning", ("1", "z"), IN_FLIGHT),
+    Place("diff", ("2", "z"), IN_FLIGHT),
+    Place("machine", ("3", "z"), IN_FLIGHT),
+    Place("experiments", ("5", "z"), IN_FLIGHT),
     Place("experiment", ("5", "down", "enter")),
+    Place("compare", ("5", "down", "m", "down", "m")),
+    Place("program", ("i",)),
     Place("help", ("question_mark",)),
     Place("palette", ("ctrl+p",)),
+    Place("sessions", ("t",)),
     Place("steer", ("s",), IN_FLIGHT),
     Place("stop", ("x",), IN_FLIGHT),
     Place("kill", ("k",), IN_FLIGHT),
@@ -92,8 +100,13 @@ def look_at(compare: Compare, folder: Path, place: Place, state: State, size: Si
 
 
 @pytest.fixture(autouse=True)
-def _questions_listen_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def _the_same_anywhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(approval, "GRACE_S", 0.0)
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
 
 
 @pytest.mark.parametrize("state", STATES, ids=lambda state: state.name)
@@ -107,3 +120,23 @@ def test_each_screen_in_each_state_at_each_size(
     snap_compare: Compare, tmp_path: Path, place: Place, state: State, size: Size
 ) -> None:
     look_at(snap_compare, tmp_path, place, state, size)
+
+
+@pytest.mark.parametrize(
+    "size",
+    [SIZES[0], *(pytest.param(size, marks=pytest.mark.long) for size in SIZES[1:])],
+    ids=lambda size: f"{size[0]}x{size[1]}",
+)
+def test_a_replay_at_each_size(snap_compare: Compare, tmp_path: Path, size: Size) -> None:
+    made = make_night(tmp_path, Ending.FINISHED, 60, gpu=True)
+    tape = Tape(made.session, tmp_path / "played")
+    tape.seek(tape.proposals[40][0] + 200.0)
+    replay = Replay(tape, 60.0)
+    replay.standing = True
+
+    async def run(pilot: Pilot[None]) -> None:
+        await settle(pilot)
+        await look(pilot)
+
+    assert snap_compare(replay, terminal_size=size, run_before=run)
+    tape.close()

@@ -1,5 +1,6 @@
 """A recorded night, played again: what is there at each moment, and that no lab hears of it."""
 
+import argparse
 import itertools
 import tempfile
 from pathlib import Path
@@ -9,11 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from autoresearch_tui.cli import speed_factor
 from autoresearch_tui.record.fold import fold
 from autoresearch_tui.record.journal import JournalReader
 from autoresearch_tui.session import LabLife, SessionError, lab_life
 from autoresearch_tui.tui.night import Night
-from autoresearch_tui.tui.replay import Replay
+from autoresearch_tui.tui.replay import Replay, run
 from autoresearch_tui.tui.tape import IDLE_AFTER_S, IDLE_WAIT_S, Tape
 from autoresearch_tui.tui.words import Word
 from tests.tui import nights
@@ -78,7 +80,7 @@ def test_a_viewer_at_the_end_knows_what_one_of_the_recording_knows(
     assert again.state == recorded.state
     assert again.word is recorded.word is Word.FINISHED
     assert list(again.telemetry) == list(recorded.telemetry)
-    assert list(again.thoughts.blocks) == list(recorded.thoughts.blocks)
+    assert again.thoughts.blocks == recorded.thoughts.blocks
     tape.close()
 
 
@@ -124,6 +126,18 @@ def test_a_session_without_facts_can_not_be_played(tmp_path: Path) -> None:
     made.session.journal.write_bytes(b"")
     with pytest.raises(SessionError, match="no facts to play"):
         Tape(made.session, tmp_path / "again")
+
+
+def test_a_replay_begins_at_an_experiment_that_there_is(made: MadeNight) -> None:
+    with pytest.raises(SessionError, match="experiments 0 to 5, and no #17"):
+        run(made.session, 60.0, start=17)
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "nan", "inf", "fast"])
+def test_a_speed_is_a_number_above_nothing(text: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError, match="is no speed"):
+        speed_factor(text)
+    assert speed_factor("0.5") == 0.5
 
 
 async def test_keys_move_through_the_night_and_no_lab_hears_any(tmp_path: Path) -> None:

@@ -125,6 +125,7 @@ def test_a_window_that_is_closed_takes_its_screen_along(tmux: Tmux, made: MadeNi
     assert lab_life(made.session) is LabLife.ALIVE
 
 
+@pytest.mark.long
 def test_a_replay_plays_and_is_left(tmp_path: Path, made: MadeNight) -> None:
     command = f"{sys.executable} -m autoresearch_tui replay --from 3 --speed 2; exec sh"
     tmux = Tmux(tmp_path, 100, 30, command)
