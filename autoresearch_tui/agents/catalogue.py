@@ -107,7 +107,8 @@ def key_names(options: Options) -> list[str]:
         case "acp" | "auto" if options.kind == "acp" or options.command:
             return list(options.env)
         case "claude" | "hybrid" | "auto":
-            return [options.api_key_env or KEY_VARIABLE]
+            own = options.api_key_env or (None if options.base_url else KEY_VARIABLE)
+            return [own] if own else []
         case _:
             return []
 

@@ -295,6 +295,13 @@ async def test_an_agent_that_loads_no_sessions_begins_one_each_time(tmp_path: Pa
     assert all("You are the researcher" in text for text in begun_with)
 
 
+def test_the_last_page_of_notes_in_an_answer_counts() -> None:
+    assert closing.notes("Done. No page.") is None
+    said = "<notes>old</notes> and <Notes>\n# What helps\nwidth\n</notes>\ntitle: wider"
+    assert closing.notes(said) == "# What helps\nwidth"
+    assert len(closing.notes(f"<notes>{'x' * 9_000}</notes>") or "") == closing.NOTES_CHARACTERS
+
+
 @given(st.text(), st.text())
 def test_any_answer_has_a_closing(said: str, title: str) -> None:
     end = closing.read(said + "\ntitle: " + title)

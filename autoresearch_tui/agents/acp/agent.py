@@ -213,13 +213,14 @@ class AcpAgent:
 
     def _read(self, context: Context, train: str, said: str) -> Proposal:
         """Return an edit with what its author says of it, or what can be told from it."""
-        end = closing.read(said)
+        end, page = closing.read(said), closing.notes(said)
         title = end.title or edits.summary(context.train, train)[: closing.TITLE_CHARACTERS]
         return Proposal(
             train=train,
             title=self._masked(title) or "An edit without a title",
             hypothesis=self._masked(end.hypothesis or closing.first_sentence(said)),
             expected_change=end.expected_change,
+            notebook=None if page is None else self._masked(page),
         )
 
     async def _begin(self, desk: Folder, limit_s: float) -> Talk:

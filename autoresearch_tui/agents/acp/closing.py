@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 TITLE_CHARACTERS = 100
 HYPOTHESIS_CHARACTERS = 4_000
+NOTES_CHARACTERS = 4_000
 SAID_CHARACTERS = 64_000
 """Of an answer, its end; what comes before is no closing."""
 
@@ -17,6 +18,7 @@ _LINE = re.compile(
     r"^[\s>*_#`\"'{,-]{0,12}(title|hypothesis|expected[ _-]?change)[\s*_`\"']{0,6}[:=](.*)$",
     re.IGNORECASE,
 )
+_NOTES = re.compile(r"<notes>(.*?)</notes>", re.DOTALL | re.IGNORECASE)
 _NUMBER = re.compile(r"[-+\u2212]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 _SENTENCE = re.compile(r"(?<=[.!?])\s")
 _MARKS = " \t*_`\"',"
@@ -56,6 +58,12 @@ def read(said: str) -> Closing:
     if len(title) > TITLE_CHARACTERS:
         title = f"{title[: TITLE_CHARACTERS - 3]}..."
     return Closing(title, " ".join(hypothesis)[:HYPOTHESIS_CHARACTERS], expected)
+
+
+def notes(said: str) -> str | None:
+    """Return the page of notes that an answer holds, the last one; none where there is none."""
+    pages = _NOTES.findall(said[-SAID_CHARACTERS:])
+    return pages[-1].strip()[:NOTES_CHARACTERS] if pages else None
 
 
 def first_sentence(said: str) -> str:

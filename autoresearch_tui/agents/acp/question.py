@@ -41,7 +41,9 @@ Edit train.py now. When it is done, end your answer with these three lines:
 
 title: the change in half a line, as a commit's subject
 hypothesis: why it should help, in one to three sentences
-expected_change: the change of the metric that you expect, as a number such as -0.002"""
+expected_change: the change of the metric that you expect, as a number such as -0.002
+
+To write your page of notes anew, put it between <notes> and </notes> before these lines."""
 
 
 def first(context: Context) -> str:
