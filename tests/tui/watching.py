@@ -20,8 +20,8 @@ async def watching(
     made: MadeNight, size: tuple[int, int] = (80, 24), **chosen: Any
 ) -> AsyncIterator[Pilot[None]]:
     """Open a cockpit, and go on once its night is read; `chosen` are arguments of it."""
-    chosen.setdefault("now", lambda: made.now)
-    cockpit = Cockpit(made.session, **chosen)
+    options: dict[str, Any] = {"now": lambda: made.now} | chosen
+    cockpit = Cockpit(made.session, **options)
     async with cockpit.run_test(size=size) as pilot:
         await settle(pilot)
         yield pilot
