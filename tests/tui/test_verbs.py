@@ -101,7 +101,7 @@ async def test_kill_asks_first(tmp_path: Path, keys: list[str], kills: bool) -> 
 
 
 async def test_without_a_run_there_is_nothing_to_kill(tmp_path: Path) -> None:
-    commands, _ = await sent(tmp_path, Ending.WAITING, "k", "y")
+    commands, _ = await sent(tmp_path, Ending.WAITING, "k")
     assert commands == []
 
 

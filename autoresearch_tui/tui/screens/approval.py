@@ -14,7 +14,7 @@ from textual.timer import Timer
 from autoresearch_tui.record.metric import change_words
 from autoresearch_tui.record.state import Experiment
 from autoresearch_tui.tui.text import Line, both_ends, clock, one_line, wrap
-from autoresearch_tui.tui.widgets.canvas import Canvas
+from autoresearch_tui.tui.widgets.canvas import COMPONENTS, Canvas
 from autoresearch_tui.tui.widgets.diff import DiffPane
 from autoresearch_tui.tui.widgets.footer import Footer
 
@@ -121,6 +121,7 @@ Longer = Literal["reject", "edit", "back"]
 class ApprovalScreen(ModalScreen[Answer]):
     """Shows an edit before it runs; it goes away by itself once it is decided elsewhere."""
 
+    COMPONENT_CLASSES: ClassVar[set[str]] = COMPONENTS
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("a", "decide('approve')", "approve", tooltip="Let it run.", id="approval.approve"),
         Binding(

@@ -9,7 +9,7 @@ from textual.screen import Screen
 from textual.widgets import Static
 
 from autoresearch_tui.tui.layout import Layout
-from autoresearch_tui.tui.widgets.canvas import Pane, Viewer
+from autoresearch_tui.tui.widgets.canvas import COMPONENTS, Pane, Viewer
 from autoresearch_tui.tui.widgets.footer import Footer
 
 MIN_WIDTH, MIN_HEIGHT = 60, 20
@@ -21,6 +21,7 @@ THREE_COLUMNS_FROM_WIDTH = 180
 class PanedScreen(Screen[None]):
     """A screen of panes that follows the night."""
 
+    COMPONENT_CLASSES: ClassVar[set[str]] = COMPONENTS
     BINDINGS: ClassVar[list[BindingType]] = [
         *(
             Binding(

@@ -20,7 +20,7 @@ from autoresearch_tui.record.journal import JournalReader
 from autoresearch_tui.record.metric import BITS_PER_BYTE
 from autoresearch_tui.session import Session, lab_life, neighbours
 from autoresearch_tui.tui.text import Line, bpb, fit, one_line, pad
-from autoresearch_tui.tui.widgets.canvas import Canvas
+from autoresearch_tui.tui.widgets.canvas import COMPONENTS, Canvas
 from autoresearch_tui.tui.words import GLYPHS, LABLESS, Word, word_for
 
 LOOK_INTERVAL_S = 2.0
@@ -169,6 +169,7 @@ def _line(row: Row, width: int, *, here: bool) -> Line:
 class PickerScreen(ModalScreen[Session | None]):
     """Asks for a session of the repository; none when the person stays where they are."""
 
+    COMPONENT_CLASSES: ClassVar[set[str]] = COMPONENTS
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(
             "enter", "open", "open", tooltip="Show the session under the cursor.", id="picker.open"
