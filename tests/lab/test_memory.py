@@ -189,7 +189,8 @@ async def test_near_copies_are_refused_with_the_earlier_result(workshop: Worksho
         tried + "# Much better.\n",
         0.03,
     )
-    lab = workshop.lab(agent, max_experiments=3)
+    # An agent that another one may replace is asked again at once.
+    lab = workshop.lab(agent, fallback=TpeAgent(), max_experiments=3)
     await lab.run()
     near = "Nothing but comments, texts, names of local variables or the last digits of numbers"
     found = refusals(workshop)
@@ -210,7 +211,7 @@ async def test_what_is_frozen_is_refused_before_it_runs(workshop: Workshop) -> N
     moved = STANDIN.replace("MOMENTUM = 0.9", "MOMENTUM = 0.8")
     chosen = Settings(agent=AgentSettings(frozen=["WIDTH", "DEPHT"]))
     agent = ScriptedAgent(wide, 0.03, moved, 0.02)
-    lab = workshop.lab(agent, chosen, max_experiments=3)
+    lab = workshop.lab(agent, chosen, fallback=TpeAgent(), max_experiments=3)
     night = asyncio.create_task(lab.run())
     await lab.reach(Phase.TRAINING, 1)
     freeze = messages.Freeze(by=BY, name="MOMENTUM")
