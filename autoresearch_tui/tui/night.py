@@ -193,7 +193,10 @@ class Night:
         old, new = self.source(base), self.source(experiment)
         if not (old and new):
             return ""
-        return pygit2.Patch.create_from(old.encode(), new.encode()).text or ""
+        # A patch reads from these bytes without holding them: they have to outlive it.
+        before, after = old.encode(), new.encode()
+        patch = pygit2.Patch.create_from(before, after)
+        return patch.text or ""
 
     def output_tail(self, experiment: int) -> str:
         """Return the last lines that an experiment's run printed, made safe to show."""
