@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn, TextIO
@@ -216,6 +216,7 @@ def _run(arguments: argparse.Namespace) -> int:
     on_screen = not (arguments.headless or arguments.detach)
     if on_screen:
         _need_terminal()
+        _check_screen()
     session = launcher.choose_session(repository, arguments.tag, new=arguments.new)
     chosen = settings.load(repository, os.environ, _flags(arguments), session.settings)
     asks = chosen.approval.mode is ApprovalMode.ASK and chosen.approval.then is None
@@ -288,6 +289,15 @@ def _watch(
 
     terminal.prepare()
     # Textual reads its environment when it is imported.
+    from autoresearch_tui.tui import app  # noqa: PLC0415
+
+    theme, keymap = _theme_and_keys(theme)
+    print(app.run(session, ascii_only=ascii_only, pick=pick, theme=theme, keymap=keymap))
+    return 0
+
+
+def _theme_and_keys(theme: str | None) -> tuple[str | None, Mapping[str, str]]:
+    """Return the screen's theme, the named one before the settings', and its keymap."""
     from autoresearch_tui.tui import app, keys  # noqa: PLC0415
 
     chosen = settings.load_tui(Path.cwd(), os.environ)
@@ -295,11 +305,17 @@ def _watch(
     if theme is not None and theme not in (known := app.theme_names()):
         raise SettingsError(f"There is no theme {theme}. There are: {', '.join(known)}.")
     try:
-        keymap = keys.keymap(chosen.keys)
+        return theme, keys.keymap(chosen.keys)
     except keys.KeysError as error:
         raise SettingsError(str(error)) from error
-    print(app.run(session, ascii_only=ascii_only, pick=pick, theme=theme, keymap=keymap))
-    return 0
+
+
+def _check_screen() -> None:
+    """Say what is wrong with the screen's settings before a night begins."""
+    from autoresearch_tui.tui import terminal  # noqa: PLC0415
+
+    terminal.prepare()
+    _theme_and_keys(None)
 
 
 def _need_terminal() -> None:

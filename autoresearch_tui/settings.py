@@ -232,6 +232,8 @@ def write(path: Path, settings: Settings) -> None:
         for section, values in msgspec.to_builtins(settings).items()
     }
     del sections["notify"]["urls"]
+    # The looks are a person's, not the session's.
+    del sections["tui"]
     temporary = path.with_suffix(".tmp")
     temporary.write_text(tomli_w.dumps(sections))
     temporary.replace(path)

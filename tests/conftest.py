@@ -16,7 +16,9 @@ def _environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     runtime = tempfile.mkdtemp(prefix="ar-")
     monkeypatch.setenv("XDG_RUNTIME_DIR", runtime)
     monkeypatch.setenv("XDG_STATE_HOME", f"{runtime}/state")
-    for name in ("ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL", "AUTORESEARCH_DATA"):
+    # The screen's colours follow the terminal.
+    monkeypatch.setenv("TERM", "xterm-256color")
+    for name in ("ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL", "AUTORESEARCH_DATA", "NO_COLOR"):
         monkeypatch.delenv(name, raising=False)
     yield
     shutil.rmtree(runtime, ignore_errors=True)

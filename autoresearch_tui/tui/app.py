@@ -22,7 +22,7 @@ from autoresearch_tui.tui.layout import Layout, user_folder
 from autoresearch_tui.tui.night import Night
 from autoresearch_tui.tui.screens.cockpit import CockpitScreen
 from autoresearch_tui.tui.screens.experiment import ExperimentScreen
-from autoresearch_tui.tui.screens.help import HelpScreen, Key
+from autoresearch_tui.tui.screens.help import HelpScreen, keys_of
 from autoresearch_tui.tui.screens.palette import Palette
 from autoresearch_tui.tui.screens.paned import PanedScreen
 from autoresearch_tui.tui.stream import NOTICE_STYLES
@@ -30,7 +30,7 @@ from autoresearch_tui.tui.text import bpb, one_line
 from autoresearch_tui.tui.widgets.canvas import Pane
 
 READ_INTERVAL_S = 0.5
-HELP_GROUPS = ("This pane", "Verbs", "This screen", "Moving about")
+MOVING_KEYS = {"up", "down", "left", "right", "pageup", "pagedown", "home", "end"}
 
 
 class Loaded(Message):
@@ -191,25 +191,13 @@ class Cockpit(Actions):
     def action_help(self) -> None:
         """Explain the focused pane and the keys."""
         focused = self.screen.focused
-        groups: dict[str, dict[str, Key]] = {title: {} for title in HELP_GROUPS}
-        for node, binding, _, _ in self.screen.active_bindings.values():
-            if not binding.tooltip or binding.system or binding.id is None:
-                continue
-            own, verb, screen, moving = groups.values()
-            group = verb if binding.id in verbs.BY_ID else own if node is focused else screen
-            group = moving if binding.id.startswith("pane.") else group
-            key = binding.key_display or self.get_key_display(binding)
-            if (known := group.get(binding.id)) is not None:
-                key = f"{known.key} {key}"
-            group[binding.id] = Key(key, binding.tooltip, binding.id)
         pane = focused if isinstance(focused, Pane) else None
-        rows = {title: list(each.values()) for title, each in groups.items() if each}
-        self.push_screen(HelpScreen(pane, rows))
+        self.push_screen(HelpScreen(pane, keys_of(self.screen, self.get_key_display)))
 
     def action_command_palette(self) -> None:
         """Find a verb by its name."""
         if not isinstance(self.screen, Palette):
-            self.push_screen(Palette(id="--command-palette"))
+            self.push_screen(Palette(placeholder="What is to be done?", id="--command-palette"))
 
     def copy(self, what: str, text: str) -> None:
         """Copy text to the terminal's clipboard and to a file; `what` it is, for the answer."""
@@ -228,12 +216,16 @@ class Cockpit(Actions):
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Offer every verb in the palette too."""
+        offered: set[str] = set()
         for _, binding, enabled, tooltip in screen.active_bindings.values():
-            if enabled and (tooltip or binding.tooltip) and not binding.system:
-                run = partial(screen.run_action, binding.action)
-                yield SystemCommand(
-                    binding.description.capitalize(), tooltip or binding.tooltip, run
-                )
+            # Nobody moves a cursor, or goes to a pane, by typing its name; what has several keys
+            # is one thing.
+            moves = not binding.show and (binding.key in MOVING_KEYS or binding.key.isdigit())
+            if not enabled or moves or binding.id is None or binding.id in offered:
+                continue
+            offered.add(binding.id)
+            run = partial(screen.run_action, binding.action)
+            yield SystemCommand(binding.description.capitalize(), tooltip or binding.tooltip, run)
         yield SystemCommand("Theme", "Change the colours", self.action_change_theme)
 
 

@@ -231,7 +231,7 @@ class TestSessions:
             broken = made.session.folder.parent / "nov20"
             broken.mkdir()
             (broken / "journal.jsonl").write_bytes(b"\x00\xff no fact\n")
-            pilot.app.screen._look()  # pyright: ignore
+            pilot.app.screen.look()
             await settle(pilot)
             assert len(pilot.app.screen.query_one(Sessions).rows) == 3
 
@@ -242,11 +242,11 @@ class TestKept:
     async def test_view_filled_pane_and_theme_come_back(self, tmp_path: Path) -> None:
         made = make_night(tmp_path / "night", Ending.PAUSED, NUMBER)
         home = tmp_path / "home"
-        async with watching(made, folder=home, theme=None) as pilot:
+        async with watching(made, folder=home) as pilot:
             await pilot.press("v", "2", "z")
             pilot.app.theme = themes.SAFE.name
             await settle(pilot)
-        async with watching(made, folder=home, theme=None) as pilot:
+        async with watching(made, folder=home) as pilot:
             await settle(pilot)
             assert pilot.app.theme == themes.SAFE.name
             assert pilot.app.screen.query_one("#diff").size.width >= 79
@@ -336,3 +336,20 @@ async def test_a_lab_whose_process_is_gone_is_dead_at_the_next_look(
         await look(pilot)
         assert "lab dead" in shown(pilot, "Header")
         assert "autoresearch run --tag nov23" in shown(pilot, "Footer")
+
+
+async def test_in_ascii_everything_is(tmp_path: Path) -> None:
+    made = make_night(tmp_path, Ending.TRAINING, NUMBER, gpu=True)
+    async with watching(made, ascii_only=True) as pilot:
+        for keys in (
+            [],
+            ["3", "question_mark"],
+            ["escape", "t"],
+            ["escape", "k"],
+            ["escape", "colon"],
+        ):
+            await pilot.press(*keys)
+            await settle(pilot)
+            rows = pilot.app.screen._compositor.render_strips()  # pyright: ignore
+            text = "\n".join("".join(segment.text for segment in strip) for strip in rows)
+            assert text.isascii(), {char for char in text if not char.isascii()}

@@ -14,16 +14,14 @@ from autoresearch_tui.tui.text import Line
 from autoresearch_tui.tui.widgets.canvas import Canvas
 from tests.tui.nights import MadeNight
 
-THEME = "autoresearch-night"
-"""Whatever terminal the tests run in."""
-
 
 @asynccontextmanager
 async def watching(
     made: MadeNight, size: tuple[int, int] = (80, 24), **chosen: Any
 ) -> AsyncIterator[Pilot[None]]:
     """Open a cockpit, and go on once its night is read; `chosen` are arguments of it."""
-    cockpit = Cockpit(made.session, **{"now": lambda: made.now, "theme": THEME} | chosen)
+    options: dict[str, Any] = {"now": lambda: made.now} | chosen
+    cockpit = Cockpit(made.session, **options)
     async with cockpit.run_test(size=size) as pilot:
         await settle(pilot)
         yield pilot

@@ -17,9 +17,30 @@ class ExperimentScreen(PanedScreen):
     """All that is known of one experiment."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "app.pop_screen", "back", key_display="esc", id="experiment.back"),
-        Binding("left", "step(-1)", "previous", key_display="←", id="experiment.previous"),
-        Binding("right", "step(1)", "next", key_display="→", id="experiment.next"),
+        Binding(
+            "escape",
+            "app.pop_screen",
+            "back",
+            key_display="esc",
+            tooltip="Go back to the night.",
+            id="experiment.back",
+        ),
+        Binding(
+            "left",
+            "step(-1)",
+            "previous",
+            key_display="←",
+            tooltip="Show the experiment before this one.",
+            id="experiment.previous",
+        ),
+        Binding(
+            "right",
+            "step(1)",
+            "next",
+            key_display="→",
+            tooltip="Show the experiment after this one.",
+            id="experiment.next",
+        ),
     ]
     AUTO_FOCUS = "#sheet"
 

@@ -1,6 +1,6 @@
 """The command palette: every verb by its name."""
 
-from textual.command import CommandPalette
+from textual.command import CommandPalette, SearchIcon
 from textual.widgets import Input, LoadingIndicator
 
 
@@ -10,6 +10,8 @@ class Palette(CommandPalette):
     def on_mount(self) -> None:
         """Keep still while nobody types."""
         self.query_one(Input).cursor_blink = False
+        # A glyph that many terminals lack, or take for one cell.
+        self.query_one(SearchIcon).display = False
         # It stays in place, for the palette looks it up, and takes no room and no time.
         light = self.query_one(LoadingIndicator)
         light.display = False

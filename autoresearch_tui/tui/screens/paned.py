@@ -28,7 +28,7 @@ class PanedScreen(Screen[None]):
                 f"focus_pane({digit})",
                 f"pane {digit}",
                 show=False,
-                tooltip="Go to the pane with this number.",
+                tooltip="Go to the pane with this number; Tab goes through them.",
                 id=f"pane.{digit}",
             )
             for digit in range(1, 10)

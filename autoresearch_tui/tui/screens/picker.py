@@ -13,6 +13,7 @@ from textual.geometry import Size
 from textual.message import Message
 from textual.screen import ModalScreen
 from textual.widgets import Static
+from textual.worker import Worker
 
 from autoresearch_tui.record.fold import fold
 from autoresearch_tui.record.journal import JournalReader
@@ -23,11 +24,14 @@ from autoresearch_tui.tui.widgets.canvas import Canvas
 from autoresearch_tui.tui.words import GLYPHS, LABLESS, Word, word_for
 
 LOOK_INTERVAL_S = 2.0
-TAG_CELLS = 16
+TAG_CELLS = (8, 24)
+"""At least, and at most."""
 WORD_CELLS = 12
 COUNT_CELLS = 6
 BEST_CELLS = 10
 MOMENT_CELLS = 14
+AGENT_CELLS = 10
+OTHER_CELLS = 2 + WORD_CELLS + 2 + COUNT_CELLS + BEST_CELLS + MOMENT_CELLS
 ROWS_AT_MOST = 15
 
 
@@ -111,43 +115,54 @@ class Sessions(Canvas, can_focus=True):
         room = max(1, height - 1)
         at = self.at
         self._top = min(max(self._top, at - room + 1), at, max(0, len(self.rows) - room))
-        lines: list[Line] = [_heading()]
+        lines: list[Line] = [_heading(width)]
         for index in range(self._top, min(self._top + room, len(self.rows))):
             row = self.rows[index]
-            line = fit(_line(row, here=index == at), width)
-            lines.append(tuple((text, f"{names} cursor") for text, names in line))
-            if index != at:
-                lines[-1] = line
+            line = fit(_line(row, width, here=index == at), width)
+            if index == at:
+                line = tuple((text, f"{names} cursor") for text, names in line)
+            lines.append(line)
         return lines
 
 
-def _heading() -> Line:
+def _tag_cells(width: int) -> int:
+    least, most = TAG_CELLS
+    room = width - OTHER_CELLS
+    return max(least, min(most, room - AGENT_CELLS if _names_agents(width) else room))
+
+
+def _names_agents(width: int) -> bool:
+    """Return whether there is room for who proposed."""
+    return width >= OTHER_CELLS + TAG_CELLS[0] + AGENT_CELLS
+
+
+def _heading(width: int) -> Line:
     words = (
         "  "
-        + pad("session", TAG_CELLS)
+        + pad("session", _tag_cells(width))
         + pad("  state", WORD_CELLS + 2)
         + "done".rjust(COUNT_CELLS)
         + "best".rjust(BEST_CELLS)
         + "last".rjust(MOMENT_CELLS)
-        + "  agent"
+        + ("  agent" if _names_agents(width) else "")
     )
     return ((words, "muted"),)
 
 
-def _line(row: Row, *, here: bool) -> Line:
+def _line(row: Row, width: int, *, here: bool) -> Line:
     glyph, style = GLYPHS[row.word]
     moment = time.strftime("%b %d %H:%M", time.localtime(row.last_at)) if row.last_at else "-"
-    agent = one_line(row.agent)
-    if row.metric != BITS_PER_BYTE:
+    agent = one_line(row.agent) if _names_agents(width) else ""
+    if agent and row.metric != BITS_PER_BYTE:
         agent = f"{agent} ({one_line(row.metric)})"
     return (
         ("> " if here else "  ", "key"),
-        (pad(one_line(row.session.tag), TAG_CELLS), "strong"),
+        (pad(one_line(row.session.tag), _tag_cells(width)), "strong"),
         (pad(f"{glyph} {row.word}", WORD_CELLS + 2), style),
         (f"{row.experiments:>{COUNT_CELLS}}", ""),
         (bpb(row.best).rjust(BEST_CELLS), "strong"),
         (moment.rjust(MOMENT_CELLS), "muted"),
-        (f"  {agent}", "muted"),
+        (f"  {agent}" if agent else "", "muted"),
     )
 
 
@@ -184,6 +199,7 @@ class PickerScreen(ModalScreen[Session | None]):
         super().__init__()
         self._current = current
         self._read: dict[Session, tuple[_Mark, Row]] = {}
+        self._looking: Worker[None] | None = None
 
     def compose(self) -> ComposeResult:
         """Lay the list out."""
@@ -194,10 +210,15 @@ class PickerScreen(ModalScreen[Session | None]):
 
     def on_mount(self) -> None:
         """Read the sessions, and look again for what changes."""
-        self._look()
-        self.set_interval(LOOK_INTERVAL_S, self._look)
+        self.look()
+        self.set_interval(LOOK_INTERVAL_S, self.look)
 
-    @work(thread=True, exclusive=True)
+    def look(self) -> None:
+        """Look in the background, unless the last look still goes on: a thread can not be ended."""
+        if self._looking is None or self._looking.is_finished:
+            self._looking = self._look()
+
+    @work(thread=True)
     def _look(self) -> None:
         """Read what changed since the last look; the newest first, for it is wanted most."""
         rows: list[Row] = []

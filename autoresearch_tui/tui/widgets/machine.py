@@ -85,6 +85,7 @@ class MachinePane(Pane):
             return [(("No samples of the machine yet.", "muted"),), *self._ledger(width, height)]
         devices = len(samples[-1].devices)
         run = self._speed(width)
+        history = History(samples, width - LABEL_CELLS - VALUE_CELLS)
         detail: Detail = _compact
         host, speed = not devices, list[Line]()
         # From all there is to the least, where the GPUs matter more than the processor.
@@ -96,16 +97,16 @@ class MachinePane(Pane):
             (_compact, True, run),
         ]
         for choice, with_host, with_run in choices:
-            rows = self._machine(samples, width, choice, host=with_host)
+            rows = self._machine(samples[-1], history, width, choice, host=with_host)
             if len(rows) + len(with_run) + LEDGER_ROWS <= height:
                 detail, host, speed = choice, with_host, with_run
                 break
-        rows = self._machine(samples, width, detail, host=host)
+        rows = self._machine(samples[-1], history, width, detail, host=host)
         rest = self._ledger(width, max(LEDGER_ROWS, height - len(rows) - len(speed)))
         spare = height - len(rows) - len(speed) - len(rest)
         if spare > 0:
             deep = min(MAX_DEEP_ROWS, 1 + spare // max(1, devices))
-            rows = self._machine(samples, width, detail, deep=deep, host=host)
+            rows = self._machine(samples[-1], history, width, detail, deep=deep, host=host)
         hidden = len(rows) + len(rest) - height
         if hidden > 0 and not devices:
             # The processor's name matters least.
@@ -130,15 +131,14 @@ class MachinePane(Pane):
 
     def _machine(
         self,
-        samples: list[TelemetrySample],
+        last: TelemetrySample,
+        history: History,
         width: int,
         detail: "Detail",
         *,
         deep: int = 1,
         host: bool = True,
     ) -> list[Line]:
-        last = samples[-1]
-        history = History(samples, width - LABEL_CELLS - VALUE_CELLS)
         rows: list[Line] = []
         for index, device in enumerate(last.devices):
             rows.extend(detail(index, device, history, width, deep))
@@ -173,7 +173,7 @@ def _full(index: int, device: DeviceSample, past: History, width: int, deep: int
         means = past.of_device(index, lambda each: each.temperature_c)
         top = device.temperature_limit_c or HOTTEST_C
         style = "bad" if heat >= HOT_C else "note"
-        rows += _graph("heat", means, top, f"{heat:.0f} °C", width, 1, style)
+        rows += _graph("heat", means, top, _degrees(heat), width, 1, style)
     if device.clock_mhz is not None:
         means = past.of_device(index, lambda each: each.clock_mhz)
         top = device.clock_limit_mhz or max(filter(None, means), default=1.0)
@@ -219,7 +219,11 @@ def _title(index: int, device: DeviceSample) -> Line:
 
 def _heat(device: DeviceSample) -> Line:
     heat = device.temperature_c or 0.0
-    return ((f" {heat:.0f} °C", "bad" if heat >= HOT_C else "muted"),)
+    return ((f" {_degrees(heat)}", "bad" if heat >= HOT_C else "muted"),)
+
+
+def _degrees(heat: float) -> str:
+    return f"{heat:.0f} °C{'!' if heat >= HOT_C else ''}"
 
 
 def _numbers(device: DeviceSample) -> Line:
