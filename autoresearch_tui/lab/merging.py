@@ -49,7 +49,9 @@ def _collide(before: _Edit, after: _Edit) -> bool:
 
 
 def _edits(old: str, new: str) -> list[_Edit]:
-    patch = pygit2.Patch.create_from(old.encode(), new.encode(), context_lines=0)
+    # A patch reads from these bytes without holding them: they have to outlive it.
+    before, after = old.encode(), new.encode()
+    patch = pygit2.Patch.create_from(before, after, context_lines=0)
     lines = _LINE.findall(new)
     edits: list[_Edit] = []
     for hunk in patch.hunks:

@@ -99,7 +99,9 @@ def _versions(machine: Hardware) -> str:
 
 def unified_diff(old: str, new: str, name: str = TRAIN_FILE) -> str:
     """Return the change between two versions of the edited file; empty where there is none."""
-    patch = pygit2.Patch.create_from(old.encode(), new.encode(), name, name)
+    # A patch reads from these bytes without holding them: they have to outlive it.
+    before, after = old.encode(), new.encode()
+    patch = pygit2.Patch.create_from(before, after, name, name)
     return patch.text or ""
 
 

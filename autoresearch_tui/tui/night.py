@@ -218,7 +218,10 @@ class Night:
         # A fifth of the time from the start of a screen to its first paint, and seldom needed.
         import pygit2  # noqa: PLC0415
 
-        return pygit2.Patch.create_from(old.encode(), new.encode()).text or ""
+        # A patch reads from these bytes without holding them: they have to outlive it.
+        before, after = old.encode(), new.encode()
+        patch = pygit2.Patch.create_from(before, after)
+        return patch.text or ""
 
     def output_tail(self, experiment: int) -> str:
         """Return the last lines that an experiment's run printed, made safe to show."""

@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autoresearch_tui.lab.merging import merge_lines
+from autoresearch_tui.lab.notebook import changed_lines, unified_diff
 
 LINES = 10
 
@@ -48,3 +49,12 @@ def test_lines_inserted_at_the_same_place_have_no_order() -> None:
     assert merge_lines("a\nb\n", "a\nx\nb\n", "a\ny\nb\n") is None
     assert merge_lines("a\nb\n", "a\nx\nb\n", "a\nB\n") is None
     assert merge_lines("a\nb\nc\n", "x\na\nb\nc\n", "a\nb\nC\n") == "x\na\nb\nC\n"
+
+
+def test_files_of_any_size_are_compared_and_merged() -> None:
+    # From some size on, memory that is given back is gone at once, and reading it ends the process.
+    base = "".join(f"value_{at} = function({at})\n" for at in range(20_000))
+    ours, theirs = base.replace("(0)", "(one)"), base.replace("(19999)", "(other)")
+    both = ours.replace("(19999)", "(other)")
+    assert merge_lines(base, ours, theirs) == both
+    assert changed_lines(unified_diff(base, both)) == (2, 2)

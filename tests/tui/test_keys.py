@@ -83,9 +83,9 @@ def test_every_binding_can_be_named_explained_and_given_another_key() -> None:
 
 
 def test_what_is_wished_for_is_normalised() -> None:
-    wished = {"pause": "space", "steer": "!", "help": "?,f1", "view.open": "o"}
+    wished = {"pause": "f9", "steer": "!", "help": "?,f1", "view.open": "o"}
     assert keys.keymap(wished) == {
-        "pause": "space",
+        "pause": "f9",
         "steer": "exclamation_mark",
         "help": "question_mark,f1",
         "view.open": "o",
@@ -134,9 +134,9 @@ def test_keys_of_panes_and_questions_do_not_meet() -> None:
 
 def test_the_settings_hold_keys_with_and_without_quotes(tmp_path: Path) -> None:
     file = tmp_path / settings.FILE_NAME
-    file.write_text('[tui.keys]\npause = "space"\nview.open = "o"\n"pane.zoom" = "f"\n')
+    file.write_text('[tui.keys]\npause = "f9"\nview.open = "o"\n"pane.zoom" = "f"\n')
     wished = settings.load_tui(tmp_path, {}).keys
-    assert wished == {"pause": "space", "view.open": "o", "pane.zoom": "f"}
+    assert wished == {"pause": "f9", "view.open": "o", "pane.zoom": "f"}
     assert settings.load(tmp_path, {}, {}).tui.keys == wished
 
 
@@ -151,12 +151,12 @@ def test_the_screen_opens_whatever_is_wrong_elsewhere_in_the_settings(tmp_path: 
 
 async def test_another_key_does_it_and_is_shown(tmp_path: Path) -> None:
     made = make_night(tmp_path, Ending.TRAINING, NUMBER)
-    keymap = keys.keymap({"pause": "space"})
+    keymap = keys.keymap({"pause": "f9"})
     async with ListeningLab(made) as lab, watching(made, keymap=keymap) as pilot:
-        assert "space pause" in shown(pilot, "Footer")
+        assert "f9 pause" in shown(pilot, "Footer")
         await pilot.press("p")
         await settle(pilot)
         assert lab.commands == []
-        await pilot.press("space")
+        await pilot.press("f9")
         await settle(pilot)
         assert [type(command) for command in lab.commands] == [Pause]

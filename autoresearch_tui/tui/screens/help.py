@@ -100,7 +100,7 @@ class HelpScreen(ModalScreen[None]):
             yield Static(
                 Content.styled(
                     "Another key: by the name in the middle, in the section [tui.keys] of "
-                    'autoresearch.toml, for example pause = "space".',
+                    'autoresearch.toml, for example pause = "f9".',
                     "$text-muted",
                 )
             )

@@ -69,7 +69,14 @@ class ProgramScreen(PanedScreen):
     """The person's instructions, and a key to change them."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "app.pop_screen", "back", key_display="esc", id="program.back"),
+        Binding(
+            "escape",
+            "app.pop_screen",
+            "back",
+            key_display="esc",
+            tooltip="Go back to the night.",
+            id="program.back",
+        ),
         Binding(
             "e",
             "open_editor",

@@ -19,8 +19,22 @@ class SteerScreen(AskScreen):
     """Asks for a sentence; the up key brings an earlier one back."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up", "recall(-1)", "earlier", show=False, id="steer.earlier"),
-        Binding("down", "recall(1)", "later", show=False, id="steer.later"),
+        Binding(
+            "up",
+            "recall(-1)",
+            "earlier",
+            show=False,
+            tooltip="Bring an earlier sentence back.",
+            id="steer.earlier",
+        ),
+        Binding(
+            "down",
+            "recall(1)",
+            "later",
+            show=False,
+            tooltip="Bring a later sentence back.",
+            id="steer.later",
+        ),
     ]
 
     def __init__(self, earlier: list[Steering]) -> None:
@@ -33,18 +47,17 @@ class SteerScreen(AskScreen):
     def compose(self) -> ComposeResult:
         """Lay the question out."""
         with Vertical(classes="dialog") as dialog:
-            dialog.border_title = self._title
+            dialog.border_title = self.shown(self._title)
             for steering in self._earlier[-EARLIER_SHOWN:]:
-                yield Static(_said(steering))
-            yield Static(Content(self._explanation))
+                yield Static(self._said(steering))
+            yield Static(Content(self.shown(self._explanation)))
             answer = Input(max_length=2000)
             answer.cursor_blink = False
             yield answer
             keys = "Enter sends, Esc cancels"
-            yield Static(
-                Content(f"{keys}, ↑ brings an earlier one back" if self._earlier else keys),
-                classes="hint",
-            )
+            if self._earlier:
+                keys += ", ↑ brings an earlier one back"
+            yield Static(Content(self.shown(keys)), classes="hint")
 
     def action_recall(self, by: int) -> None:
         """Put an earlier sentence into the field."""
@@ -54,11 +67,11 @@ class SteerScreen(AskScreen):
         field.value = one_line(recalled)
         field.cursor_position = len(field.value)
 
-
-def _said(steering: Steering) -> Content:
-    became = "… waits for the next proposal"
-    if steering.experiment is not None:
-        became = f"✓ given to the proposal of #{steering.experiment}"
-    return Content.assemble(
-        ("» ", "$warning"), one_line(steering.text), "  ", (became, "$text-muted")
-    )
+    def _said(self, steering: Steering) -> Content:
+        became = "… waits for the next proposal"
+        if steering.experiment is not None:
+            became = f"✓ given to the proposal of #{steering.experiment}"
+        text = self.shown(one_line(steering.text))
+        return Content.assemble(
+            (self.shown("» "), "$warning"), text, "  ", (self.shown(became), "$text-muted")
+        )

@@ -183,8 +183,8 @@ class ReasoningPane(Pane):
         self.redraw()
 
     def action_scroll_pages(self, pages: int) -> None:
-        """Move the view by its own height, less a row."""
-        self.action_scroll_rows(pages * max(1, self.content_size.height - 1))
+        """Move the view by its own height, less two rows: the last one may say what is new."""
+        self.action_scroll_rows(pages * max(1, self.content_size.height - 2))
 
     def _go_up(self, rows: int) -> None:
         index, row = self._place()
