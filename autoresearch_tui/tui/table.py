@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from enum import StrEnum
 
 from autoresearch_tui.record.events import Direction, Status
-from autoresearch_tui.record.state import Experiment, SessionState
+from autoresearch_tui.record.state import Experiment, Phase, SessionState
 from autoresearch_tui.tui.text import one_line
 
 STATUS_ORDER = {status: place for place, status in enumerate(Status)}
@@ -48,10 +48,16 @@ def matches(each: Experiment, query: str, word: str = "") -> bool:
         query: words with spaces between them.
         word: how its status is named on the screen, where it has no verdict.
     """
-    hay = f"{each.title}\n{each.status or ''}\n{word}\n{each.agent}\n{each.model or ''}".lower()
+    return _has_all(each.number, _hay(each, word), query.lower().split())
+
+
+def _hay(each: Experiment, word: str) -> str:
+    return f"{each.title}\n{each.status or word}\n{each.agent}\n{each.model or ''}".lower()
+
+
+def _has_all(number: int, hay: str, wanted: list[str]) -> bool:
     return all(
-        wanted[1:] == str(each.number) if wanted[:1] == "#" and wanted[1:] else wanted in hay
-        for wanted in query.lower().split()
+        part[1:] == str(number) if part[0] == "#" and part[1:] else part in hay for part in wanted
     )
 
 
@@ -124,6 +130,9 @@ class Listing:
         self.reverse = False
         self._numbers: list[int] = []
         self._key: tuple[object, ...] | None = None
+        self._hays: dict[int, str] = {}
+        """What is searched of experiments with a verdict, which stays as it is."""
+        self._hays_of: SessionState | None = None
 
     def numbers(self, state: SessionState, word: Callable[[Experiment], str]) -> list[int]:
         """Return the numbers of the rows; `word` names the status of an experiment."""
@@ -132,8 +141,26 @@ class Listing:
             self._key = key
             found = list(state.experiments.values())
             if self.query.strip():
-                found = [each for each in found if matches(each, self.query, word(each))]
+                wanted = self.query.lower().split()
+                found = [
+                    each
+                    for each in found
+                    if _has_all(each.number, self._searched(state, each, word), wanted)
+                ]
             self._numbers = ordered(
                 found, self.column, reverse=self.reverse, direction=state.direction
             )
         return self._numbers
+
+    def _searched(
+        self, state: SessionState, each: Experiment, word: Callable[[Experiment], str]
+    ) -> str:
+        if self._hays_of is not state:
+            self._hays_of = state
+            self._hays.clear()
+        if each.phase is not Phase.JUDGED:
+            return _hay(each, word(each))
+        hay = self._hays.get(each.number)
+        if hay is None:
+            hay = self._hays[each.number] = _hay(each, "")
+        return hay

@@ -164,6 +164,7 @@ class HistoryPane(Pane):
         self._charts: dict[tuple[int, int], Chart | None] = {}
         """The charts of the present data and view, by their size."""
         self._shown: Chart | None = None
+        self._legend_rows = 1
 
     def on_mount(self) -> None:
         """Lay the experiments out as the person did last."""
@@ -185,12 +186,15 @@ class HistoryPane(Pane):
         height = self.content_size.height
         state = self.night.state
         with_subject = height >= SUBJECT_FROM_HEIGHT
-        drawn = self._drawn(width, height - with_subject)
-        if drawn is not None and height >= LEGEND_FROM_HEIGHT:
+        with_legend = height >= LEGEND_FROM_HEIGHT
+        # It mostly takes as many rows as the last time.
+        legend_rows = self._legend_rows if with_legend else 0
+        drawn = self._drawn(width, height - with_subject - legend_rows)
+        explained: list[Line] = []
+        if drawn is not None and with_legend:
             explained = legend(drawn.data, drawn.clipped, width)
+            self._legend_rows = len(explained)
             drawn = self._drawn(width, height - with_subject - len(explained))
-        else:
-            explained = []
         self._shown = drawn
         if drawn is None:
             metric = one_line(state.metric)
