@@ -7,7 +7,8 @@ import pytest
 from textual.binding import Binding
 from textual.screen import ModalScreen
 
-from autoresearch_tui import cli, settings
+from autoresearch_tui import settings
+from autoresearch_tui.cli import parser
 from autoresearch_tui.control.messages import Pause
 from autoresearch_tui.settings import SettingsError
 from autoresearch_tui.tui import keys
@@ -25,7 +26,7 @@ MEANT_BY_ALL = {"pause", "steer", "stop", "detach", "help", "sessions", "command
 
 def parses(words: list[str]) -> bool:
     try:
-        cli._parser().parse_args(words)  # pyright: ignore[reportPrivateUsage]
+        parser.build().parse_args(words)
     except SystemExit:
         return False
     return True

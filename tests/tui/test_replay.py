@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autoresearch_tui.cli import speed_factor
+from autoresearch_tui.cli.parser import speed_factor
 from autoresearch_tui.record.fold import fold
 from autoresearch_tui.record.journal import JournalReader
 from autoresearch_tui.session import LabLife, SessionError, lab_life
