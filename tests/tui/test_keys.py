@@ -84,12 +84,12 @@ def test_every_binding_can_be_named_explained_and_given_another_key() -> None:
 
 
 def test_what_is_wished_for_is_normalised() -> None:
-    wished = {"pause": "f9", "steer": "!", "help": "?,f1", "view.open": "o"}
+    wished = {"pause": "f9", "steer": "!", "help": "?,f1", "view.open": "f8"}
     assert keys.keymap(wished) == {
         "pause": "f9",
         "steer": "exclamation_mark",
         "help": "question_mark,f1",
-        "view.open": "o",
+        "view.open": "f8",
     }
 
 
@@ -135,9 +135,9 @@ def test_keys_of_panes_and_questions_do_not_meet() -> None:
 
 def test_the_settings_hold_keys_with_and_without_quotes(tmp_path: Path) -> None:
     file = tmp_path / settings.FILE_NAME
-    file.write_text('[tui.keys]\npause = "f9"\nview.open = "o"\n"pane.zoom" = "f"\n')
+    file.write_text('[tui.keys]\npause = "f9"\nview.open = "f8"\n"pane.zoom" = "f"\n')
     wished = settings.load_tui(tmp_path, {}).keys
-    assert wished == {"pause": "f9", "view.open": "o", "pane.zoom": "f"}
+    assert wished == {"pause": "f9", "view.open": "f8", "pane.zoom": "f"}
     assert settings.load(tmp_path, {}, {}).tui.keys == wished
 
 
