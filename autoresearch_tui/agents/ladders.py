@@ -87,7 +87,7 @@ class Ladder:
             return float(self.nearest(value))
         name = self.constant.name
         low, high = (cast("Number", self.rungs[end]) for end in (0, -1))
-        if _MOMENTUM.search(name) and 0 < low and high < 1:
+        if _MOMENTUM.search(name) and low > 0 and high < 1:
             return -math.log2(max(1 - value, SMALLEST))
         if low < 0:
             return math.log2(max(-value, SMALLEST))
