@@ -1,6 +1,7 @@
 """What past experiments say about the constants, read from the session's state and files."""
 
 import ast
+import functools
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
@@ -99,16 +100,21 @@ class _Template:
             return None
         values: dict[str, Value] = {}
         for each, literal in zip(self._found, match.groups(), strict=True):
-            try:
-                value = constants.value_of(ast.parse(literal, mode="eval").body)
-            except SyntaxError:
-                return None
+            value = _value(literal)
             if value is None or isinstance(value, str) is not isinstance(each.value, str):
                 return None
             if isinstance(value, str) and value not in each.choices:
                 return None
             values[each.key] = value
         return _Script(values, self.script.rest)
+
+
+@functools.lru_cache(maxsize=4096)
+def _value(literal: str) -> Value | None:
+    try:
+        return constants.value_of(ast.parse(literal, mode="eval").body)
+    except SyntaxError:
+        return None
 
 
 class TrialReader:
