@@ -17,7 +17,7 @@ import math
 import random
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from autoresearch_tui.agents import constants
@@ -295,10 +295,10 @@ class Result:
         return sum(curve[-1] <= TOLERANCE for curve in self.curves)
 
 
-def spend(rival: Callable[[], Propose], seeds: int, experiments: int) -> Result:
+def spend(rival: Callable[[], Propose], seeds: Sequence[int], experiments: int) -> Result:
     """Spend a night for each seed."""
     result = Result()
-    for seed in range(seeds):
+    for seed in seeds:
         land, night, propose = Landscape.drawn(seed), Night(SCRIPT), rival()
         noise = random.Random(1_000_003 * seed + 1)
         night.add(SCRIPT, land.measured(read(SCRIPT), noise))
@@ -322,27 +322,91 @@ def tpe_ladders(source: str) -> list[Ladder]:
     return movable(source, "cpu")[0]
 
 
+COLUMNS = ("reached", "mean gap", "after 20", "out of memory", "ms a proposal")
+COLOURS = {"tpe": "#1f6feb", "random moves": "#8b949e", "random search": "#d29922"}
+WIDTH, HEIGHT, LEFT, TOP = 640, 360, 60, 30
+
+
+def picture(results: Mapping[str, Result]) -> str:
+    """Return the median night of each rival, and the middle half of them, as SVG."""
+    longest = max(len(curve) for result in results.values() for curve in result.curves) - 1
+    highest = max(statistics.median(curve[0] for curve in r.curves) for r in results.values())
+
+    def at(number: int, gap: float) -> str:
+        x = LEFT + (WIDTH - LEFT - 20) * number / longest
+        y = TOP + (HEIGHT - TOP - 50) * (1 - min(gap, 1.1 * highest) / (1.1 * highest))
+        return f"{x:.1f},{y:.1f}"
+
+    def text(x: float, y: float, words: str, anchor: str = "start") -> str:
+        return f'<text x="{x:.0f}" y="{y:.0f}" text-anchor="{anchor}">{words}</text>'
+
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" '
+        'font-family="sans-serif" font-size="12" fill="#57606a">',
+        '<rect width="100%" height="100%" fill="#ffffff"/>',
+        text(LEFT, 18, "val_bpb above the optimum: the median night, and the middle half"),
+        text(WIDTH / 2, HEIGHT - 10, "experiments", "middle"),
+    ]
+    for gap in (0.0, TOLERANCE, 0.1, 0.2):
+        x, y = at(0, gap).split(",")
+        end = at(longest, gap).split(",")[0]
+        dashes = ' stroke-dasharray="4 3"' if gap == TOLERANCE else ""
+        parts.append(f'<path d="M{x},{y}H{end}" stroke="#d0d7de"{dashes}/>')
+        parts.append(text(LEFT - 8, float(y) + 4, f"{gap:g}", "end"))
+    parts += [
+        text(float(at(number, 0).split(",")[0]), HEIGHT - 30, str(number), "middle")
+        for number in range(0, longest + 1, 10)
+    ]
+    for place, (name, result) in enumerate(results.items()):
+        columns = [sorted(curve[n] for curve in result.curves) for n in range(longest + 1)]
+        count = len(result.curves)
+        low = [at(n, column[count // 4]) for n, column in enumerate(columns)]
+        high = [at(n, column[-1 - count // 4]) for n, column in enumerate(columns)]
+        middle = [at(n, statistics.median(column)) for n, column in enumerate(columns)]
+        colour = COLOURS[name]
+        parts.append(f'<path d="M{"L".join(low + high[::-1])}Z" fill="{colour}" opacity="0.15"/>')
+        parts.append(
+            f'<path d="M{"L".join(middle)}" fill="none" stroke="{colour}" stroke-width="2"/>'
+        )
+        said = f"{name}: {result.reached} of {count} reach it"
+        y = TOP + 20 + 18 * place
+        parts.append(f'<path d="M400,{y - 4}h24" stroke="{colour}" stroke-width="2"/>')
+        parts.append(text(430, y, said))
+    return "\n".join([*parts, "</svg>"]) + "\n"
+
+
 def main() -> None:
+    """Spend the nights, print the table, and write what was asked for."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--seeds", type=int, default=SEEDS)
+    parser.add_argument("--first-seed", type=int, default=0, help="to tune on others than these")
     parser.add_argument("--experiments", type=int, default=EXPERIMENTS)
-    parser.add_argument("--rivals", nargs="+", default=list(RIVALS))
-    a = parser.parse_args()
-    for name in a.rivals:
-        r = spend(RIVALS[name], a.seeds, a.experiments)
-        print(
-            name,
-            r.reached,
-            "mean gap",
-            statistics.mean(c[-1] for c in r.curves),
-            "start",
-            statistics.mean(c[0] for c in r.curves),
-            "fails",
-            r.failures,
-            "ms",
-            1000 * statistics.median(r.seconds),
-            [round(c[-1], 3) for c in r.curves],
+    parser.add_argument("--rivals", nargs="+", choices=list(RIVALS), default=list(RIVALS))
+    parser.add_argument("--plot", type=Path, metavar="FILE.svg")
+    parser.add_argument("--json", type=Path, metavar="FILE")
+    arguments = parser.parse_args()
+    seeds = range(arguments.first_seed, arguments.first_seed + arguments.seeds)
+    results: dict[str, Result] = {}
+    print("rival          " + "  ".join(COLUMNS))
+    for name in arguments.rivals:
+        result = results[name] = spend(RIVALS[name], seeds, arguments.experiments)
+        cells = (
+            f"{result.reached} of {len(seeds)}",
+            f"{statistics.mean(curve[-1] for curve in result.curves):.4f}",
+            f"{statistics.mean(curve[len(curve) // 2] for curve in result.curves):.4f}",
+            str(result.failures),
+            f"{1000 * statistics.median(result.seconds):.1f}",
         )
+        padded = (cell.rjust(len(head)) for cell, head in zip(cells, COLUMNS, strict=True))
+        print(f"{name:<15}" + "  ".join(padded), flush=True)
+    if arguments.plot:
+        arguments.plot.write_text(picture(results))
+    if arguments.json:
+        told = {
+            name: {"reached": result.reached, "gaps": [curve[-1] for curve in result.curves]}
+            for name, result in results.items()
+        }
+        arguments.json.write_text(json.dumps(told, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ curve is smooth over doublings; a choice without an order has a value of its own
 """
 
 import math
+import random
 from collections.abc import Sequence
 
 import numpy as np
@@ -33,8 +34,12 @@ Array = NDArray[np.float64]
 class Response:
     """The curves, given some trials; what is not known is drawn anew at each `draw`."""
 
-    def __init__(self, ladders: Sequence[Ladder], trials: Sequence[Trial]) -> None:
-        """Fit; a trial that failed counts as somewhat worse than the worst that did not."""
+    def __init__(self, ladders: Sequence[Ladder], trials: Sequence[Trial], seed: int) -> None:
+        """Fit; a trial that failed counts as somewhat worse than the worst that did not.
+
+        How much each constant matters is drawn by `seed` from what the trials leave open, so that
+        one which seemed to matter little at first is not left alone for ever.
+        """
         self._ladders = ladders
         chosen = _chosen(trials)
         losses = [trial.loss for trial in chosen if trial.loss is not None]
@@ -55,7 +60,7 @@ class Response:
             _alike(ladder, places, places)
             for ladder, places in zip(ladders, self._places, strict=True)
         ]
-        self._matter, self._noise = self._fit(alike)
+        self._matter, self._noise = self._fit(alike, random.Random(seed))
         self._draw_from = self._posterior(alike)
 
     def draw(self, seed: int, heat: float = 1.0) -> list[Array]:
@@ -74,8 +79,8 @@ class Response:
     def _ends(self) -> list[int]:
         return list(np.cumsum([len(ladder.rungs) for ladder in self._ladders]))[:-1]
 
-    def _fit(self, alike: Sequence[Array]) -> tuple[list[float], float]:
-        """Return how much each constant matters and the noise, climbing from the usual."""
+    def _fit(self, alike: Sequence[Array], rng: random.Random) -> tuple[list[float], float]:
+        """Return how much each constant matters and the noise: climb from the usual, then draw."""
         losses = self._losses - self._mean
         matter, noise = [_USUAL_MATTER] * len(alike), _USUAL_NOISE
         best = self._misfit(losses, alike, matter, noise)
@@ -90,6 +95,13 @@ class Response:
                     misfit = self._misfit(losses, alike, other, noise)
                     if misfit < best:
                         best, matter = misfit, other
+        for index in range(len(alike) if len(losses) > 1 else 0):
+            misfits = [
+                self._misfit(losses, alike, [*matter[:index], share, *matter[index + 1 :]], noise)
+                for share in _MATTERS
+            ]
+            weights = [math.exp(min(misfits) - misfit) for misfit in misfits]
+            matter = [*matter[:index], *rng.choices(_MATTERS, weights), *matter[index + 1 :]]
         return matter, noise
 
     def _misfit(

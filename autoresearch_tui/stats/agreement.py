@@ -30,7 +30,7 @@ def agreement(expected: Sequence[float], measured: Sequence[float]) -> Agreement
         for one, other in zip(expected, measured, strict=True)
         if math.isfinite(one) and math.isfinite(other)
     ]
-    signed = [one * other > 0 for one, other in pairs if one and other]
+    signed = [(one > 0) == (other > 0) for one, other in pairs if one and other]
     return Agreement(
         pairs=len(pairs),
         rank=_rank([one for one, _ in pairs], [other for _, other in pairs]),

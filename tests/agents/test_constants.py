@@ -85,7 +85,7 @@ def test_a_constant_that_nothing_reads_is_left_out() -> None:
 
 
 def test_only_the_branch_of_the_device_is_offered() -> None:
-    def values(device: str | None) -> list[tuple[str, constants.Number]]:
+    def values(device: str | None) -> list[tuple[str, constants.Value]]:
         return [(c.key, c.value) for c in constants.find(TRAIN, device) if c.name == "DEPTH"]
 
     assert values("cuda") == [("DEPTH", 8)]

@@ -9,7 +9,7 @@ from autoresearch_tui.agents.tpe import movable
 
 
 def rungs(line: str) -> tuple[constants.Value, ...]:
-    name = line.split(" = ")[0]
+    name = line.split(" = ", maxsplit=1)[0]
     found, _ = movable(f"{line}\nprint({name})\n", "cpu")
     return found[0].rungs if found else ()
 

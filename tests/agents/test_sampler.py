@@ -107,12 +107,12 @@ async def test_of_a_thousand_experiments_one_is_parsed(monkeypatch: pytest.Monke
     for number in range(200):
         train = constants.rewrite(TRAIN, {"MATRIX_LR": 0.01 + number / 1e4})
         night.trains[night.add(TRAIN, None, parent=0)] = train
-    parsed: list[str] = []
+    parsed, ladders = list[str](), movable(TRAIN, "cpu")[0]
     find = constants.find
     monkeypatch.setattr(trials.constants, "find", lambda s: parsed.append(s) or find(s))
     reader, context = TrialReader(), night.context()
-    reader.trials(context, movable(TRAIN, "cpu")[0])
-    assert len(reader.tried(context, movable(TRAIN, "cpu")[0])) == 201
+    reader.trials(context, ladders)
+    assert len(reader.tried(context, ladders)) == 201
     assert len(parsed) == 1
 
 

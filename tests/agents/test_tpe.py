@@ -12,11 +12,12 @@ from autoresearch_tui.record.samples import ThoughtKind
 from tests.agents.night import TRAIN, Night, Thoughts, begun
 
 
-def values(source: str) -> dict[str, constants.Value]:
-    return {c.key: c.value for c in constants.find(source, "cpu")}
+def values(source: str) -> dict[str, constants.Number]:
+    found = constants.find(source, "cpu")
+    return {c.key: c.value for c in found if not isinstance(c.value, str)}
 
 
-def moved(before: str, after: str) -> dict[str, constants.Value]:
+def moved(before: str, after: str) -> dict[str, constants.Number]:
     old = values(before)
     return {key: value for key, value in values(after).items() if value != old[key]}
 
