@@ -55,11 +55,12 @@ class ScriptedAgent:
         assert context.state.hardware is not None
         found = constants.find(context.train, context.state.hardware.device)
         if edit == SHAPE:
-            values = {each.key: each.value + 1 for each in found if each.name == "DEPTH"}
+            depths = [each for each in found if each.name == "DEPTH"]
+            values = {each.key: int(each.value) + 1 for each in depths}
         else:
             share = WORSE * (1 - 0.02 * self._asked)
             rates = [each for each in found if each.name.endswith("_LR")]
-            values = {each.key: float(f"{share * each.value:.4g}") for each in rates}
+            values = {each.key: float(f"{share * float(each.value):.4g}") for each in rates}
         train = constants.rewrite(context.train, values)
         return Proposal(train=train, title=edit, hypothesis="It shows how long a change takes.")
 

@@ -13,12 +13,14 @@ never sees, is within two standard deviations of the noise of the best that ther
 
 import argparse
 import asyncio
+import json
 import math
 import random
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from autoresearch_tui.agents import constants
 from autoresearch_tui.agents.base import Context, ProposalError
@@ -341,8 +343,10 @@ def picture(results: Mapping[str, Result]) -> str:
         return f'<text x="{x:.0f}" y="{y:.0f}" text-anchor="{anchor}">{words}</text>'
 
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" '
-        'font-family="sans-serif" font-size="12" fill="#57606a">',
+        (
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" '
+            'font-family="sans-serif" font-size="12" fill="#57606a">'
+        ),
         '<rect width="100%" height="100%" fill="#ffffff"/>',
         text(LEFT, 18, "val_bpb above the optimum: the median night, and the middle half"),
         text(WIDTH / 2, HEIGHT - 10, "experiments", "middle"),

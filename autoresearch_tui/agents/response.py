@@ -7,7 +7,6 @@ curve is smooth over doublings; a choice without an order has a value of its own
 """
 
 import math
-import random
 from collections.abc import Sequence
 
 import numpy as np
@@ -34,14 +33,13 @@ Array = NDArray[np.float64]
 class Response:
     """The curves, given some trials; what is not known is drawn anew at each `draw`."""
 
-    def __init__(self, ladders: Sequence[Ladder], trials: Sequence[Trial], seed: int) -> None:
+    def __init__(self, ladders: Sequence[Ladder], trials: Sequence[Trial]) -> None:
         """Fit; a trial that failed counts as somewhat worse than the worst that did not.
 
-        How much each constant matters is drawn by `seed` from what the trials leave open, so that
-        one which seemed to matter little at first is not left alone for ever.
+        One that ran out of memory is left out: that is no fault of each constant that it moved.
         """
         self._ladders = ladders
-        chosen = _chosen(trials)
+        chosen = _chosen([trial for trial in trials if not trial.out_of_memory])
         losses = [trial.loss for trial in chosen if trial.loss is not None]
         spread = float(np.std(losses)) if losses else 0.0
         self._spread = spread or 1.0
@@ -60,7 +58,7 @@ class Response:
             _alike(ladder, places, places)
             for ladder, places in zip(ladders, self._places, strict=True)
         ]
-        self._matter, self._noise = self._fit(alike, random.Random(seed))
+        self._matter, self._noise = self._fit(alike)
         self._draw_from = self._posterior(alike)
 
     def draw(self, seed: int, heat: float = 1.0) -> list[Array]:
@@ -79,8 +77,8 @@ class Response:
     def _ends(self) -> list[int]:
         return list(np.cumsum([len(ladder.rungs) for ladder in self._ladders]))[:-1]
 
-    def _fit(self, alike: Sequence[Array], rng: random.Random) -> tuple[list[float], float]:
-        """Return how much each constant matters and the noise: climb from the usual, then draw."""
+    def _fit(self, alike: Sequence[Array]) -> tuple[list[float], float]:
+        """Return how much each constant matters and the noise: climbing from the usual."""
         losses = self._losses - self._mean
         matter, noise = [_USUAL_MATTER] * len(alike), _USUAL_NOISE
         best = self._misfit(losses, alike, matter, noise)
@@ -95,13 +93,6 @@ class Response:
                     misfit = self._misfit(losses, alike, other, noise)
                     if misfit < best:
                         best, matter = misfit, other
-        for index in range(len(alike) if len(losses) > 1 else 0):
-            misfits = [
-                self._misfit(losses, alike, [*matter[:index], share, *matter[index + 1 :]], noise)
-                for share in _MATTERS
-            ]
-            weights = [math.exp(min(misfits) - misfit) for misfit in misfits]
-            matter = [*matter[:index], *rng.choices(_MATTERS, weights), *matter[index + 1 :]]
         return matter, noise
 
     def _misfit(

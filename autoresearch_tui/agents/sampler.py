@@ -24,7 +24,7 @@ MOST_MOVES = 5
 LONGEST_STEP = 1.0
 """Doublings beyond what was measured of a constant that a proposal goes."""
 HEATS = (0.3, 1.0)
-"""How bold a draw is, by turns."""
+"""How much of what is not known a draw makes use of: it is timid or bold, by chance."""
 ATTEMPTS = 24
 """Draws asked for before the nearest untried move is taken instead."""
 
@@ -76,7 +76,7 @@ def suggest(
             and room.holds(values)
         )
 
-    response = Response(ladders, trials, seed)
+    response = Response(ladders, trials)
     for _ in range(ATTEMPTS):
         curves = response.draw(rng.getrandbits(32), rng.choice(HEATS))
         move = _best(ladders, curves, open_rungs, may_be)

@@ -52,14 +52,14 @@ async def test_a_model_that_is_away_is_stood_in_for_and_its_tokens_are_counted()
 
 async def test_where_tpe_has_nothing_left_the_model_has_its_turns() -> None:
     tuner, thinker = agents()
-    tuner.steps = [NOTHING_LEFT]
+    tuner.steps.append(NOTHING_LEFT)
     proposal = await HybridAgent(tuner, thinker, every=3).propose(begun().context(), Thoughts())
     assert proposal.by == "claude"
 
 
 async def test_where_neither_can_the_reason_is_told() -> None:
     tuner, thinker = agents(WRONG_KEY)
-    tuner.steps = [NOTHING_LEFT]
+    tuner.steps.append(NOTHING_LEFT)
     with pytest.raises(ProposalError, match="a wrong key") as raised:
         await HybridAgent(tuner, thinker, every=3).propose(begun().context(), Thoughts())
     assert raised.value.fatal

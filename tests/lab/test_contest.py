@@ -33,7 +33,9 @@ async def test_all_have_turns_and_their_standings_are_told(workshop: Workshop) -
     assert by_name["bad"].gain == by_name["bad"].keeps == 0
     total = sum(each.gain for each in by_name.values())
     first, best = lab.state.experiments[0].val_bpb, lab.state.best
-    assert best is not None and best.val_bpb is not None and first is not None
+    assert best is not None
+    assert best.val_bpb is not None
+    assert first is not None
     assert total == pytest.approx(first - best.val_bpb)
     report = night.report(workshop.session)
     assert "## The agents" in report
