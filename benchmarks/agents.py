@@ -8,7 +8,8 @@ A lab, its supervisors and runs are as in a real night, and nobody watches; the 
 is a stand-in of five constants whose val_bpb is a formula, so that a run takes a tenth of a second.
 The model of claude and hybrid is a server of this machine that follows a script (it moves one
 constant a conversation, whatever the history says), and the agent behind acp a process built with
-the protocol's library, which moves the learning rate alone. So the table compares what agents
+the protocol's library, which moves the learning rate alone. In the contest claude, tpe and hybrid
+share the turns. So the table compares what agents
 cost and whether a night with them goes through, not how clever they are.
 
 At the end tpe is timed as after a restart: its first proposal in a session of a thousand
@@ -42,7 +43,7 @@ from autoresearch_tui.agents.requests import Limits  # noqa: E402
 from autoresearch_tui.agents.tpe import TpeAgent, movable  # noqa: E402
 from autoresearch_tui.record.events import Status  # noqa: E402
 from autoresearch_tui.record.samples import ThoughtKind  # noqa: E402
-from autoresearch_tui.report.tally import Spent, tally  # noqa: E402
+from autoresearch_tui.report.tally import tally  # noqa: E402
 from benchmarks import search  # noqa: E402
 from tests.agents.messages_server import EditOneConstant, MessagesServer  # noqa: E402
 from tests.workshop import Workshop  # noqa: E402
@@ -80,41 +81,48 @@ class Row:
 
 
 @contextmanager
-def tpe(folder: Path) -> Iterator[Agent]:  # noqa: ARG001
+def tpe(folder: Path) -> Iterator[list[Agent]]:  # noqa: ARG001
     """Lend tpe."""
-    yield fallback()
+    yield [fallback()]
 
 
 @contextmanager
-def claude(folder: Path) -> Iterator[Agent]:  # noqa: ARG001
+def claude(folder: Path) -> Iterator[list[Agent]]:  # noqa: ARG001
     """Lend claude before a scripted server."""
     with MessagesServer(EditOneConstant(MOVED)) as server:
-        yield ClaudeAgent(model="scripted", api_key=None, base_url=server.url, limits=Limits())
+        yield [ClaudeAgent(model="scripted", api_key=None, base_url=server.url, limits=Limits())]
 
 
 @contextmanager
-def hybrid(folder: Path) -> Iterator[Agent]:
+def hybrid(folder: Path) -> Iterator[list[Agent]]:
     """Lend both of them as one."""
     with tpe(folder) as tuner, claude(folder) as thinker:
-        yield HybridAgent(tuner, thinker, EVERY)
+        yield [HybridAgent(*tuner, *thinker, EVERY)]
 
 
 @contextmanager
-def acp(folder: Path) -> Iterator[Agent]:
+def contest(folder: Path) -> Iterator[list[Agent]]:
+    """Lend three of them, which share the turns by what they gain."""
+    with claude(folder) as one, tpe(folder) as other, hybrid(folder) as third:
+        yield [*one, *other, *third]
+
+
+@contextmanager
+def acp(folder: Path) -> Iterator[list[Agent]]:
     """Lend a process that speaks the protocol."""
     memory = folder / "memory"
     memory.mkdir()
     script = ROOT / "tests" / "agents" / "acp_agent.py"
-    yield AcpAgent(
+    agent = AcpAgent(
         command=[sys.executable, str(script), str(memory)],
         environment=agent_environment(os.environ, ["PYTHONPATH"]),
-        secrets=[],
         place=folder / "place",
         limit_s=60.0,
     )
+    yield [agent]
 
 
-AGENTS = {"tpe": tpe, "hybrid": hybrid, "claude": claude, "acp": acp}
+AGENTS = {"tpe": tpe, "hybrid": hybrid, "claude": claude, "acp": acp, "contest": contest}
 
 
 def spend(name: str, experiments: int) -> Row:
@@ -123,17 +131,19 @@ def spend(name: str, experiments: int) -> Row:
     Raises:
         RuntimeError: it ended early.
     """
-    with tempfile.TemporaryDirectory() as place, AGENTS[name](Path(place)) as agent:
+    with tempfile.TemporaryDirectory() as place, AGENTS[name](Path(place)) as agents:
         workshop = Workshop.begun(Path(place) / "repository")
         started = time.monotonic()
-        finished = asyncio.run(_night(workshop, agent, experiments))
+        finished = asyncio.run(_night(workshop, agents, experiments))
         seconds = time.monotonic() - started
         found = tally(workshop.facts())
     state = found.state
     if not finished or state.baseline is None or state.best is None:
         raise RuntimeError(f"The night with {name} ended early: {state.stop_reason}")
-    mine = [each for each in state.experiments.values() if each.agent == agent.name]
-    spent = found.by_agent.get(agent.name, Spent())
+    names = {agent.name for agent in agents}
+    mine = [each for each in state.experiments.values() if each.agent in names]
+    spent = [each for name, each in found.by_agent.items() if name in names]
+    asked = sum(each.proposals + each.failures for each in spent)
     statuses = [each.status for each in mine]
     told = (Status.KEEP, Status.DISCARD, Status.CRASH)
     return Row(
@@ -143,18 +153,19 @@ def spend(name: str, experiments: int) -> Row:
         discards=statuses.count(Status.DISCARD),
         crashes=statuses.count(Status.CRASH),
         other=sum(status not in told for status in statuses),
-        failed=spent.failures,
+        failed=sum(each.failures for each in spent),
         by_fallback=len(state.experiments) - 1 - len(mine),
-        tokens=spent.tokens,
-        seconds_each=spent.seconds / max(1, spent.proposals + spent.failures),
+        tokens=sum(each.tokens for each in spent),
+        seconds_each=sum(each.seconds for each in spent) / max(1, asked),
         seconds=seconds,
         first=state.baseline.val_bpb or 0.0,
         best=state.best.val_bpb or 0.0,
     )
 
 
-async def _night(workshop: Workshop, agent: Agent, experiments: int) -> bool:
-    lab = workshop.lab(agent, fallback=fallback(), max_experiments=experiments)
+async def _night(workshop: Workshop, agents: list[Agent], experiments: int) -> bool:
+    lead, *rivals = agents
+    lab = workshop.lab(lead, rivals=rivals, fallback=fallback(), max_experiments=experiments)
     return (await lab.run()).finished
 
 
