@@ -96,8 +96,8 @@ def claude(folder: Path) -> Iterator[list[Agent]]:  # noqa: ARG001
 @contextmanager
 def hybrid(folder: Path) -> Iterator[list[Agent]]:
     """Lend both of them as one."""
-    with tpe(folder) as tuner, claude(folder) as thinker:
-        yield [HybridAgent(*tuner, *thinker, EVERY)]
+    with tpe(folder) as tuners, claude(folder) as thinkers:
+        yield [HybridAgent(tuners[0], thinkers[0], EVERY)]
 
 
 @contextmanager
