@@ -101,3 +101,44 @@ def test_addresses_come_from_the_environment_and_are_stored_nowhere(tmp_path: Pa
     assert "hunter2" not in (tmp_path / "session.toml").read_text()
     again = settings.load(tmp_path, {}, {}, tmp_path / "session.toml")
     assert again.notify == NotifySettings(desktop=True)
+
+
+CONTEST = """
+[[agent]]
+kind = "claude"
+name = "cloud"
+max_cost = 5.0
+
+[[agent]]
+kind = "tpe"
+ideas = true
+"""
+
+
+def test_of_several_agents_the_first_leads_and_all_are_kept(tmp_path: Path) -> None:
+    write(tmp_path, CONTEST)
+    found = settings.load(tmp_path, {}, {})
+    assert found.agent == AgentSettings(kind="claude", name="cloud", max_cost=5.0)
+    assert found.rivals == [AgentSettings(kind="tpe", ideas=True)]
+    kept = tmp_path / "session.toml"
+    settings.write(kept, found)
+    (tmp_path / settings.FILE_NAME).unlink()
+    assert settings.load(tmp_path, {}, {}, kept) == found
+    # Who names an agent names it alone.
+    assert settings.load(tmp_path, {}, {"agent": {"kind": "tpe"}}, kept).rivals == []
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('[[agent]]\nkind = "tpe"\n[[agent]]\nknid = "tpe"\n', ["knid", "did you mean kind"]),
+        ('[[agent]]\nkind = "tpe"\n[[agent]]\nmax_turns = 0\n', ["agent.max_turns of auto"]),
+        ("agent = []\n", ["an empty list of agents"]),
+    ],
+)
+def test_what_is_wrong_in_a_contest_is_named(tmp_path: Path, text: str, words: list[str]) -> None:
+    write(tmp_path, text)
+    with pytest.raises(SettingsError) as raised:
+        settings.load(tmp_path, {}, {})
+    for word in words:
+        assert word in str(raised.value)

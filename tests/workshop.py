@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -22,6 +22,7 @@ from autoresearch_tui.executors.local import LocalExecutor
 from autoresearch_tui.lab import stages
 from autoresearch_tui.lab.limits import Limits
 from autoresearch_tui.lab.loop import Lab, Tools
+from autoresearch_tui.lab.prices import Prices
 from autoresearch_tui.lab.repository import ExperimentRepository
 from autoresearch_tui.record import events
 from autoresearch_tui.record.events import AnyFact, DataSet, Hardware, KnownFact, RunOutcome
@@ -138,6 +139,7 @@ class Workshop:
         settings: Settings | None = None,
         *,
         fallback: Agent | None = None,
+        rivals: Sequence[Agent] = (),
         max_experiments: int | None = None,
     ) -> WatchedLab:
         """Return a lab of this process on the session, begun or gone on with."""
@@ -161,7 +163,9 @@ class Workshop:
             executor=LocalExecutor(),
             agent=agent,
             fallback=fallback or agent,
+            rivals=rivals,
             limits=Limits(limits, time.time()),
+            prices=Prices(chosen.prices, local=True),
         )
         # It ends a torn last line, which may turn out to be a whole fact.
         journal = Journal(session.journal)

@@ -168,8 +168,12 @@ IDEAS = (
         "One odd batch moves the tables no further than any other.",
         (
             (
-                "        for optimizer, rates in zip(optimizers, highest, strict=True):\n",
                 (
+                    "            continue\n"
+                    "        for optimizer, rates in zip(optimizers, highest, strict=True):\n"
+                ),
+                (
+                    "            continue\n"
                     "        nn.utils.clip_grad_norm_(model.parameters(), 1.0)\n"
                     "        for optimizer, rates in zip(optimizers, highest, strict=True):\n"
                 ),

@@ -85,9 +85,10 @@ class Ladder:
         """
         if not self.is_ordered or isinstance(value, str):
             return float(self.nearest(value))
-        name, low = self.constant.name, cast("Number", self.rungs[0])
-        if _MOMENTUM.search(name) and 0 < value < 1 and low > 0:
-            return -math.log2(1 - value)
+        name = self.constant.name
+        low, high = (cast("Number", self.rungs[end]) for end in (0, -1))
+        if _MOMENTUM.search(name) and low > 0 and high < 1:
+            return -math.log2(max(1 - value, SMALLEST))
         if low < 0:
             return math.log2(max(-value, SMALLEST))
         if low == 0 or _FRACTION.search(name):

@@ -34,9 +34,12 @@ class Response:
     """The curves, given some trials; what is not known is drawn anew at each `draw`."""
 
     def __init__(self, ladders: Sequence[Ladder], trials: Sequence[Trial]) -> None:
-        """Fit; a trial that failed counts as somewhat worse than the worst that did not."""
+        """Fit; a trial that failed counts as somewhat worse than the worst that did not.
+
+        One that ran out of memory is left out: that is no fault of each constant that it moved.
+        """
         self._ladders = ladders
-        chosen = _chosen(trials)
+        chosen = _chosen([trial for trial in trials if not trial.out_of_memory])
         losses = [trial.loss for trial in chosen if trial.loss is not None]
         spread = float(np.std(losses)) if losses else 0.0
         self._spread = spread or 1.0
@@ -75,7 +78,7 @@ class Response:
         return list(np.cumsum([len(ladder.rungs) for ladder in self._ladders]))[:-1]
 
     def _fit(self, alike: Sequence[Array]) -> tuple[list[float], float]:
-        """Return how much each constant matters and the noise, climbing from the usual."""
+        """Return how much each constant matters and the noise: climbing from the usual."""
         losses = self._losses - self._mean
         matter, noise = [_USUAL_MATTER] * len(alike), _USUAL_NOISE
         best = self._misfit(losses, alike, matter, noise)

@@ -23,8 +23,8 @@ MOST_MOVES = 5
 """Constants that one proposal moves."""
 LONGEST_STEP = 1.0
 """Doublings beyond what was measured of a constant that a proposal goes."""
-HEATS = (1.0,)
-"""How bold a draw is, by turns."""
+HEATS = (0.3, 1.0)
+"""How much of what is not known a draw makes use of: it is timid or bold, by chance."""
 ATTEMPTS = 24
 """Draws asked for before the nearest untried move is taken instead."""
 

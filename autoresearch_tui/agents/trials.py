@@ -1,6 +1,7 @@
 """What past experiments say about the constants, read from the session's state and files."""
 
 import ast
+import functools
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
@@ -14,14 +15,15 @@ from autoresearch_tui.record.events import Status
 from autoresearch_tui.record.state import Experiment, SessionState
 
 LEARNED_FROM = 1000
-"""How many experiments are looked at, the latest."""
+"""How many experiments are learned from, the latest; none is proposed again, however old."""
 TEMPLATES_KEPT = 8
 """Scripts that others are compared with before they are parsed."""
 
 _MEASURED = {Status.KEEP, Status.DISCARD}
 _FAILED = {Status.CRASH, Status.TIMEOUT, Status.INVALID, Status.PRUNED}
 _OUT_OF_MEMORY = re.compile(
-    r"out of memory|OutOfMemory|MemoryError|can ?not allocate memory|SIGKILL", re.IGNORECASE
+    r"out of memory|OutOfMemory|MemoryError|can(?:not| not|'t) allocate memory|SIGKILL",
+    re.IGNORECASE,
 )
 
 
@@ -55,6 +57,23 @@ class _Script:
     rest: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """What is kept of an experiment for good."""
+
+    commit: str
+    rest: bytes
+    """Empty where the script could not be read."""
+    values: tuple[Value, ...]
+    """In the order in which the script has them."""
+
+
+_Key = tuple[str, int]
+"""A session and an experiment's number."""
+_Scripts = dict[_Key, tuple[str, _Script | None]]
+"""With the commit."""
+
+
 class _Template:
     """A script that was parsed, to read those by that differ from it in their values alone.
 
@@ -81,10 +100,7 @@ class _Template:
             return None
         values: dict[str, Value] = {}
         for each, literal in zip(self._found, match.groups(), strict=True):
-            try:
-                value = constants.value_of(ast.parse(literal, mode="eval").body)
-            except SyntaxError:
-                return None
+            value = _value(literal)
             if value is None or isinstance(value, str) is not isinstance(each.value, str):
                 return None
             if isinstance(value, str) and value not in each.choices:
@@ -93,11 +109,27 @@ class _Template:
         return _Script(values, self.script.rest)
 
 
+@functools.lru_cache(maxsize=4096)
+def _value(literal: str) -> Value | None:
+    try:
+        return constants.value_of(ast.parse(literal, mode="eval").body)
+    except SyntaxError:
+        return None
+
+
 class TrialReader:
-    """Reads each experiment's `train.py` once a commit: what was run does not change."""
+    """Reads each experiment's `train.py` once a commit: what was run does not change.
+
+    It keeps all of what it learns from, and of older experiments no more than a row of values.
+    """
 
     def __init__(self) -> None:
-        self._scripts: dict[tuple[str, int], tuple[str, _Script | None]] = {}
+        self._scripts: _Scripts = {}
+        self._scripts_before: _Scripts = {}
+        """Those of the last proposal."""
+        self._rows: dict[_Key, _Row] = {}
+        self._values: dict[tuple[type, Value], Value] = {}
+        """Each value once, however many rows hold it."""
         self._templates: list[_Template] = []
 
     def trials(self, context: Context, movable: Sequence[Ladder]) -> list[Trial]:
@@ -106,6 +138,7 @@ class TrialReader:
         Those of earlier sessions come first. One that a person ended or refused taught nothing
         about its constants.
         """
+        self._scripts_before, self._scripts = self._scripts, {}
         keys = [ladder.constant.key for ladder in movable]
         here = Past(context.state, context.archive)
         return [
@@ -153,18 +186,35 @@ class TrialReader:
         here = Past(context.state, context.archive)
         keys = [ladder.constant.key for ladder in movable]
         tried: set[tuple[Value, ...]] = {tuple(ladder.constant.value for ladder in movable)}
-        for experiment in _latest(context.state):
-            script = self._script(here, experiment)
-            if script and present and script.rest == present.rest:
-                tried.add(tuple(script.values[key] for key in keys))
+        if present is None:
+            return tried
+        order = list(present.values)
+        places = [order.index(key) for key in keys]
+        for experiment in context.state.experiments.values():
+            row = self._row(here, experiment)
+            if row.rest == present.rest:
+                tried.add(tuple(row.values[place] for place in places))
         return tried
+
+    def _row(self, past: Past, experiment: Experiment) -> _Row:
+        key, commit = (past.state.session_id, experiment.number), experiment.commit
+        known = self._rows.get(key)
+        if known is None or known.commit != commit:
+            script = self._script(past, experiment)
+            values = script.values.values() if script else ()
+            known = self._rows[key] = _Row(
+                commit,
+                script.rest if script else b"",
+                tuple(self._values.setdefault((type(value), value), value) for value in values),
+            )
+        return known
 
     def _script(self, past: Past, experiment: Experiment) -> _Script | None:
         key, commit = (past.state.session_id, experiment.number), experiment.commit
-        known = self._scripts.get(key)
+        known = self._scripts.get(key) or self._scripts_before.get(key)
         if known is None or known[0] != commit:
-            script = self.read(past.archive.train(experiment.number))
-            known = self._scripts[key] = (commit, script)
+            known = (commit, self.read(past.archive.train(experiment.number)))
+        self._scripts[key] = known
         return known[1]
 
     def read(self, source: str) -> _Script | None:

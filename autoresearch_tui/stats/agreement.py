@@ -30,7 +30,8 @@ def agreement(expected: Sequence[float], measured: Sequence[float]) -> Agreement
         for one, other in zip(expected, measured, strict=True)
         if math.isfinite(one) and math.isfinite(other)
     ]
-    signed = [one * other > 0 for one, other in pairs if one and other]
+    # No product: that of two tiny numbers is zero.
+    signed = [(one > 0) is (other > 0) for one, other in pairs if one and other]
     return Agreement(
         pairs=len(pairs),
         rank=_rank([one for one, _ in pairs], [other for _, other in pairs]),

@@ -9,6 +9,7 @@ request is kept in `server.requests`. `EditOneConstant` is a script for a whole 
 
 import json
 import re
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -141,7 +142,7 @@ class MessagesServer:
         self._lock = threading.Lock()
         self._closing = threading.Event()
         handler = type("Handler", (_Handler,), {"owner": self})
-        self._server = ThreadingHTTPServer(("127.0.0.1", port), handler)
+        self._server = _Server(("127.0.0.1", port), handler)
         self._server.daemon_threads = True
         self._thread = threading.Thread(
             target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True
@@ -197,6 +198,14 @@ class MessagesServer:
             if number >= len(self._script):
                 return number, Fault(400, "invalid_request_error", "The script has ended.")
             return number, self._script[number]
+
+
+class _Server(ThreadingHTTPServer):
+    """Says nothing of clients that go away: agents that are closed do."""
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):

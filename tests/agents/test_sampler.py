@@ -109,10 +109,11 @@ async def test_of_a_thousand_experiments_one_is_parsed(monkeypatch: pytest.Monke
         night.trains[night.add(TRAIN, None, parent=0)] = train
     parsed: list[str] = []
     find = constants.find
+    ladders, context = movable(TRAIN, "cpu")[0], night.context()
     monkeypatch.setattr(trials.constants, "find", lambda s: parsed.append(s) or find(s))
-    reader, context = TrialReader(), night.context()
-    reader.trials(context, movable(TRAIN, "cpu")[0])
-    assert len(reader.tried(context, movable(TRAIN, "cpu")[0])) == 201
+    reader = TrialReader()
+    reader.trials(context, ladders)
+    assert len(reader.tried(context, ladders)) == 201
     assert len(parsed) == 1
 
 

@@ -12,11 +12,16 @@ from autoresearch_tui.record.samples import ThoughtKind
 from tests.agents.night import TRAIN, Night, Thoughts, begun
 
 
-def values(source: str) -> dict[str, constants.Value]:
-    return {c.key: c.value for c in constants.find(source, "cpu")}
+def values(source: str) -> dict[str, constants.Number]:
+    """Return the constants of a script that has no words among them."""
+    return {
+        each.key: each.value
+        for each in constants.find(source, "cpu")
+        if not isinstance(each.value, str)
+    }
 
 
-def moved(before: str, after: str) -> dict[str, constants.Value]:
+def moved(before: str, after: str) -> dict[str, constants.Number]:
     old = values(before)
     return {key: value for key, value in values(after).items() if value != old[key]}
 
@@ -46,7 +51,12 @@ async def test_the_same_seed_and_past_give_the_same_proposal() -> None:
     assert one.train == other.train
 
 
-async def test_nothing_is_proposed_twice_and_the_end_is_told() -> None:
+@pytest.mark.parametrize("learned_from", [1000, 2])
+async def test_nothing_is_proposed_twice_and_the_end_is_told(
+    monkeypatch: pytest.MonkeyPatch, learned_from: int
+) -> None:
+    """Not even what is too old to be learned from."""
+    monkeypatch.setattr(trials, "LEARNED_FROM", learned_from)
     train = "DEPTH = 2  # 1 to 4\nBATCH = 8  # 4 to 16\nprint(DEPTH, BATCH)\n"
     night, agent, seen = begun(train), TpeAgent(), {train}
     for number in range(4 * 3 - 1):
@@ -155,18 +165,18 @@ async def test_other_agents_edits_do_not_disturb() -> None:
     assert (await TpeAgent().propose(night.context(), Thoughts())).train != TRAIN
 
 
-async def test_of_a_long_night_the_latest_experiments_are_read(
+async def test_of_a_long_night_the_latest_are_learned_from_and_all_are_read_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(trials, "LEARNED_FROM", 3)
-    night = begun()
-    for _ in range(5):
-        night.add(TRAIN, Status.DISCARD, 2.0, parent=0)
+    night, agent, thoughts = begun(), TpeAgent(), Thoughts()
     read: list[int] = []
     monkeypatch.setattr(night, "train", lambda number: read.append(number) or night.trains[number])
-    await TpeAgent().propose(night.context(), Thoughts())
-    assert set(read) <= {0, 3, 4, 5}
-    assert set(read) >= {3, 4, 5}
+    for number in range(5):
+        night.add(TRAIN, Status.DISCARD, 2.0, parent=number)
+        await agent.propose(night.context(), thoughts)
+    assert sorted(read) == list(range(6))
+    assert thoughts.text(ThoughtKind.TEXT).count("3 experiments to learn from") == 4
 
 
 async def climb(seed: int, experiments: int, *, by_tpe: bool) -> float:

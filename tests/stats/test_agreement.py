@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from autoresearch_tui.stats.agreement import agreement
 
-CHANGES = st.lists(st.floats(-1, 1), min_size=3, max_size=30, unique=True)
+CHANGES = st.lists(st.floats(-1, 1, allow_subnormal=False), min_size=3, max_size=30, unique=True)
 
 
 @given(CHANGES)
