@@ -310,10 +310,11 @@ def test_a_refused_key_is_said_and_the_night_goes_on_with_tpe(night: Night) -> N
     with MessagesServer(lambda _: Fault(401, "authentication_error", "invalid key")) as server:
         done = night.done(
             "run", "--agent", "claude", "--base-url", server.url, "--budget", str(BUDGET_S),
-            "--headless", "--max-experiments", "2", ANTHROPIC_API_KEY="wrong",
+            "--headless", "--max-experiments", "2",
+            AUTORESEARCH_AGENT_API_KEY_ENV="SERVER_KEY", SERVER_KEY="wrong",
         )  # fmt: skip
     assert done.returncode == 0
-    assert "The key in ANTHROPIC_API_KEY was refused" in done.stdout
+    assert "The key in SERVER_KEY was refused" in done.stdout
     assert night.state().experiments[1].agent == "tpe"
 
 

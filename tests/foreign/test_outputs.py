@@ -145,7 +145,7 @@ async def test_each_run_finds_the_tree_as_the_session_found_it(tmp_path: Path) -
     (repository.root / "run.log").write_text("of the user")
     (repository.root / "autoresearch.toml").write_text("")
     before = repository.tree()
-    night = lab(repository, ScriptedAgent(SURROUNDINGS + "# 2\n"), run_settings(), 2)
+    night = lab(repository, ScriptedAgent(SURROUNDINGS + "again = 2\n"), run_settings(), 2)
     await night.run()
     for number in (0, 1):
         assert night.state.experiments[number].val_bpb == 1.0
@@ -163,11 +163,11 @@ async def test_each_run_finds_the_tree_as_the_session_found_it(tmp_path: Path) -
 
 async def test_what_runs_are_made_from_is_sealed(tmp_path: Path) -> None:
     repository = workshop(tmp_path, helper_py="x = 1\n")
-    night = lab(repository, ScriptedAgent(BASELINE + "# 2\n"), run_settings(), 2)
+    night = lab(repository, ScriptedAgent(BASELINE + "again = 2\n"), run_settings(), 2)
     await night.run()
     # What nobody copied is no part of any run; what was is guarded.
     (repository.session.pristine / "tree" / "sitecustomize.py").write_text("raise SystemExit(1)")
-    again = lab(repository, ScriptedAgent(BASELINE + "# 3\n"), run_settings(), 3)
+    again = lab(repository, ScriptedAgent(BASELINE + "again = 3\n"), run_settings(), 3)
     await again.run()
     assert again.state.experiments[2].val_bpb == 1.0
     (repository.session.pristine / "tree" / "helper.py").write_text("x = 2\n")
