@@ -8,7 +8,7 @@ from prepare import TIME_BUDGET, evaluate_bpb, text
 PAIR_SHARE = 0.5  # how much the last byte counts against none
 SMOOTHING = 10.0  # added to every count
 BATCH_BYTES = 2**12  # bytes a step
-FORGETTING = 0.9  # of the counts, at every step
+COUNTS_EMA = 0.9  # of the counts that a step keeps
 DEPTH = 1  # bytes looked back at
 
 t_start = time.time()
@@ -23,7 +23,7 @@ while time.time() - t_loop < TIME_BUDGET:
     for before, byte in pairwise(batch):
         singles[byte] += 1.0
         pairs[before][byte] += 1.0
-    singles = [FORGETTING * count for count in singles]
+    singles = [COUNTS_EMA * count for count in singles]
     step, tokens = step + 1, tokens + len(batch)
     share = (time.time() - t_loop) / TIME_BUDGET
     print(
