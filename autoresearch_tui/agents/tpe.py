@@ -2,8 +2,10 @@
 
 It needs no key and no network, and is the control that a language model has to beat. Its name is
 that of the usual sampler for such a search, and `sampler` takes that one's place: where a hundred
-noisy trials are all there are, it goes further with them (`benchmarks/search.py`). All that it knows it reads from the session's state and files at every proposal, so a resumed night, or one
-that another agent began, is no different from its own.
+noisy trials are all there are, it goes further with them (`benchmarks/search.py`).
+
+All that it knows it reads from the session's state and files at every proposal, so a resumed night,
+or one that another agent began, is no different from its own.
 """
 
 import asyncio
