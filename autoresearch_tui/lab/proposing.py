@@ -1,14 +1,10 @@
-"""Asks the agent for the next edit, and stores what it says and what it proposes."""
+"""Asks the agent for the next edit, and stores what it proposes."""
 
 import asyncio
-import contextlib
 import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path
-
-import msgspec
 
 from autoresearch_tui.agents.base import (
     Agent,
@@ -22,6 +18,7 @@ from autoresearch_tui.agents.base import (
     nothing_earlier,
 )
 from autoresearch_tui.lab import (
+    archive,
     backlog,
     clock,
     frozen,
@@ -31,6 +28,7 @@ from autoresearch_tui.lab import (
     repairs,
     stages,
 )
+from autoresearch_tui.lab.archive import SessionArchive
 from autoresearch_tui.lab.contest import Contest
 from autoresearch_tui.lab.hand import HUMAN_AGENT
 from autoresearch_tui.lab.memory import Memory
@@ -40,91 +38,25 @@ from autoresearch_tui.lab.rebase import as_it_is, merge
 from autoresearch_tui.lab.repository import ExperimentRepository
 from autoresearch_tui.lab.roster import Step
 from autoresearch_tui.lab.storing import Change, change_between, commit_below, write_files
+from autoresearch_tui.lab.thoughts import Thoughts
 from autoresearch_tui.record import events
 from autoresearch_tui.record.events import KnownFact, Level
-from autoresearch_tui.record.lines import LineTail, LineWriter
 from autoresearch_tui.record.masking import mask
-from autoresearch_tui.record.samples import StepSample, Thought, ThoughtKind
+from autoresearch_tui.record.samples import ThoughtKind
 from autoresearch_tui.record.state import Experiment, SessionState
 from autoresearch_tui.session import Session
 from autoresearch_tui.settings import Settings
 
 BASELINE_AGENT = "baseline"
-FLUSH_INTERVAL_S = 0.5
-OUTPUT_TAIL_LINES = 30
 AGENT_SEEDS = 1 << 32
-STREAMED = (ThoughtKind.TEXT, ThoughtKind.THINKING)
 
 log = logging.getLogger(__name__)
-_steps = msgspec.json.Decoder(StepSample)
 
 Record = Callable[[KnownFact], None]
 
 
 class NoProposal(Exception):
     """No agent is left that could propose anything; the message says why."""
-
-
-class SessionArchive:
-    """The files of a session's experiments, as agents may read them."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
-
-    def train(self, experiment: int) -> str:
-        """Return an experiment's `train.py`; empty where it can not be read."""
-        return _read(self._session.train_file(experiment))
-
-    def diff(self, experiment: int) -> str:
-        """Return an experiment's change against its parent; empty for the baseline."""
-        return _read(self._session.diff(experiment))
-
-    def output_tail(self, experiment: int) -> str:
-        """Return the last lines that an experiment's run printed."""
-        return stages.last_lines(self._session.output(experiment), OUTPUT_TAIL_LINES)
-
-    def curve(self, experiment: int) -> list[StepSample]:
-        """Return what an experiment's run logged, oldest first: its own word, shown only."""
-        samples: list[StepSample] = []
-        for line in LineTail(self._session.metrics(experiment)).read():
-            with contextlib.suppress(msgspec.DecodeError):
-                samples.append(_steps.decode(line))
-        return samples
-
-
-class Thoughts:
-    """Writes what agents think aloud to `reasoning.jsonl`, twice a second at most."""
-
-    def __init__(self, path: Path) -> None:
-        self._writer = LineWriter(path)
-        self._pending: list[Thought] = []
-
-    def add(self, experiment: int, kind: ThoughtKind, text: str) -> None:
-        """Keep a piece for the next write; pieces of one stream become one."""
-        last = self._pending[-1] if self._pending else None
-        if last and last.kind is kind and kind in STREAMED and last.experiment == experiment:
-            self._pending[-1] = msgspec.structs.replace(last, text=last.text + text)
-        else:
-            thought = Thought(at=clock.now(), experiment=experiment, kind=kind, text=text)
-            self._pending.append(thought)
-
-    def flush(self) -> None:
-        """Write what was kept. Thoughts that can not be stored are lost; the night goes on."""
-        pending, self._pending = self._pending, []
-        with contextlib.suppress(OSError):
-            self._writer.write(
-                *(
-                    msgspec.json.encode(msgspec.structs.replace(one, text=mask(one.text)))
-                    for one in pending
-                )
-            )
-
-    async def flush_regularly(self) -> None:
-        """Write at every interval, until cancelled."""
-        while True:
-            await asyncio.sleep(FLUSH_INTERVAL_S)
-            if self._pending:
-                self.flush()
 
 
 class Proposer:
@@ -287,7 +219,7 @@ class Proposer:
         return Context(
             experiment=number,
             seed=stages.seed(f"{state.session_id}/proposal", number, state.facts) % AGENT_SEEDS,
-            program=_read(self._repository.root / "program.md"),
+            program=archive.read(self._repository.root / "program.md"),
             incumbent=incumbent.number,
             train=train,
             # An agent may read it in a thread, while what is in flight goes on.
@@ -504,10 +436,3 @@ class Proposer:
         write_files(self._session, proposed, proposal.train, change.diff)
         record(proposed)
         self._repository.reference_experiment(number, commit)
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8", errors="replace")
-    except FileNotFoundError:
-        return ""

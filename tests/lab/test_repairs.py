@@ -7,7 +7,7 @@ import pytest
 from autoresearch_tui.agents.base import Context, Proposal, Think
 from autoresearch_tui.control import messages
 from autoresearch_tui.lab import repairs
-from autoresearch_tui.lab.proposing import SessionArchive
+from autoresearch_tui.lab.archive import SessionArchive
 from autoresearch_tui.lab.repairs import blames_script
 from autoresearch_tui.record import events
 from autoresearch_tui.record.events import Status, Usage
