@@ -1,9 +1,9 @@
-"""Asks the agent for the next edit, and stores what it proposes."""
+"""Asks an agent for the next edit, or another one where it can not answer."""
 
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from autoresearch_tui.agents.base import (
@@ -17,42 +17,25 @@ from autoresearch_tui.agents.base import (
     Think,
     nothing_earlier,
 )
-from autoresearch_tui.lab import (
-    archive,
-    backlog,
-    clock,
-    frozen,
-    likeness,
-    notebook,
-    page,
-    repairs,
-    stages,
-)
+from autoresearch_tui.lab import archive, clock, frozen, page, repairs, stages
 from autoresearch_tui.lab.archive import SessionArchive
 from autoresearch_tui.lab.contest import Contest
-from autoresearch_tui.lab.hand import HUMAN_AGENT
+from autoresearch_tui.lab.intake import Intake
 from autoresearch_tui.lab.memory import Memory
 from autoresearch_tui.lab.patience import Aside, OutOfPatience, Patience
-from autoresearch_tui.lab.prices import NO_PRICES, Prices
-from autoresearch_tui.lab.rebase import as_it_is, merge
-from autoresearch_tui.lab.repository import ExperimentRepository
 from autoresearch_tui.lab.roster import Step
-from autoresearch_tui.lab.storing import Change, change_between, commit_below, write_files
 from autoresearch_tui.lab.thoughts import Thoughts
+from autoresearch_tui.lab.tools import Record
 from autoresearch_tui.record import events
-from autoresearch_tui.record.events import KnownFact, Level
+from autoresearch_tui.record.events import Level
 from autoresearch_tui.record.masking import mask
 from autoresearch_tui.record.samples import ThoughtKind
 from autoresearch_tui.record.state import Experiment, SessionState
-from autoresearch_tui.session import Session
 from autoresearch_tui.settings import Settings
 
-BASELINE_AGENT = "baseline"
 AGENT_SEEDS = 1 << 32
 
 log = logging.getLogger(__name__)
-
-Record = Callable[[KnownFact], None]
 
 
 class NoProposal(Exception):
@@ -60,26 +43,25 @@ class NoProposal(Exception):
 
 
 class Proposer:
-    """Turns an agent's answers into stored experiments."""
+    """Turns agents' answers into experiments."""
 
     def __init__(
         self,
-        session: Session,
-        repository: ExperimentRepository,
+        intake: Intake,
         agent: Agent,
         fallback: Agent,
         settings: Settings,
-        prices: Prices = NO_PRICES,
         rivals: Sequence[Agent] = (),
         earlier: Earlier = nothing_earlier,
     ) -> None:
         """Ask `agent`, or one of its `rivals`; when none can go on, `fallback`.
 
-        What they use costs `prices`, and `earlier` sessions they may learn from.
+        What they propose goes to `intake`; from `earlier` sessions they may learn.
         """
-        self._session = session
-        self._repository = repository
-        self._prices = prices
+        self._intake = intake
+        self._session = intake.session
+        self._repository = intake.repository
+        self._prices = intake.prices
         self._contest = Contest(agent, rivals, fallback, settings.watchdog.repeats)
         self._roster = self._aside_of = self._contest.lead
         """Whose turn it is, and of whom something is asked beside it."""
@@ -91,11 +73,11 @@ class Proposer:
         ]
         self._earlier = earlier
         self._patience = Patience(max(options.limit_s for options in chosen))
-        self._memory = Memory(session, repository)
+        self._memory = Memory(self._session, self._repository)
         self._aside: Aside | None = None
         self._refused: dict[str, str] = {}
         """Why the last answer of an agent could not be run, by its name."""
-        self._thoughts = Thoughts(session.reasoning)
+        self._thoughts = Thoughts(self._session.reasoning)
 
     @property
     def has_stuck_agent(self) -> bool:
@@ -105,43 +87,6 @@ class Proposer:
     def computes_here(self, state: SessionState) -> bool:
         """Return whether the agent whose turn comes next computes in this process."""
         return self._contest.pick(state, time.monotonic()).agent.computes_here
-
-    def baseline(self, state: SessionState, record: Record) -> None:
-        """Record the user's file, as it stands in the work tree, as an experiment.
-
-        Raises:
-            NoProposal: it can not be read.
-        """
-        path = self._repository.root / self._repository.edited
-        try:
-            # Byte for byte: line ends of another system are the user's too.
-            train = path.read_bytes().decode()
-        except (OSError, UnicodeDecodeError) as error:
-            raise NoProposal(f"{path} can not be read as the baseline: {error}.") from error
-        title = f"baseline: {self._repository.edited} as it stands"
-        baseline = Proposal(train=train, title=title, hypothesis="")
-        self._store(state, record, baseline, parent=None, agent=BASELINE_AGENT, model=None)
-
-    def take_queued(self, state: SessionState, record: Record) -> None:
-        """Make the oldest of people's queued edits the next experiment.
-
-        Where the incumbent is not what it was made to, it is carried over; where that can not be,
-        it is run as it is, and a notice says so.
-        """
-        queued, incumbent = state.queued_edits[0], state.best
-        assert incumbent is not None
-        train, base = self._repository.train(queued.commit), self._repository.parent(queued.commit)
-        original = self._repository.train(incumbent.commit)
-        if base is not None and self._repository.train(base) != original:
-            merged = merge(self._repository, base, incumbent, queued.commit)
-            if merged.train is not None:
-                train = merged.train
-            else:
-                record(as_it_is(state.next_number, merged.trouble))
-        proposal = Proposal(train=train, title=queued.title, hypothesis=queued.hypothesis)
-        self._store(
-            state, record, proposal, incumbent.number, HUMAN_AGENT, model=None, edit=queued.edit
-        )
 
     async def propose(self, state: SessionState, record: Record) -> None:
         """Ask for one edit and record it, or record that there was none.
@@ -205,7 +150,7 @@ class Proposer:
             self._record_cancelled(agent, number, record, spending)
             raise
         else:
-            self._store(state, record, proposal, incumbent.number, agent.name, agent.model)
+            self._intake.store(state, record, proposal, incumbent.number, agent.name, agent.model)
             self._refused.pop(agent.name, None)
             self._note_answer(agent, record)
         finally:
@@ -388,51 +333,3 @@ class Proposer:
         for agent in self._contest.agents:
             if isinstance(agent, Closable):
                 await agent.close()
-
-    def _store(
-        self,
-        state: SessionState,
-        record: Record,
-        proposal: Proposal,
-        parent: int | None,
-        agent: str,
-        model: str | None,
-        edit: int | None = None,
-    ) -> None:
-        """Write the files and the commit, then the fact, then the reference."""
-        number = state.next_number
-        title = notebook.one_line(proposal.title)
-        change = Change()
-        if parent is not None:
-            before = self._repository.train(state.experiments[parent].commit)
-            change = change_between(before, proposal.train, self._repository.edited, state)
-        commit = self._repository.store(
-            proposal.train,
-            commit_below(state, parent),
-            notebook.proposal_message(number, title, proposal.hypothesis),
-            agent,
-        )
-        proposed = events.Proposed(
-            at=clock.now(),
-            experiment=number,
-            parent=parent,
-            commit=commit,
-            title=title,
-            hypothesis=proposal.hypothesis,
-            expected_change=proposal.expected_change,
-            agent=agent,
-            model=model,
-            lines_added=change.added,
-            lines_removed=change.removed,
-            usage=self._prices.priced(model, proposal.usage),
-            marks=list(change.marks),
-            edit=edit,
-            repairs=proposal.repairs,
-            touched=list(change.touched),
-            tree_digest=likeness.tree_digest(proposal.train),
-            idea=backlog.taken(state, proposal),
-            by=proposal.by,
-        )
-        write_files(self._session, proposed, proposal.train, change.diff)
-        record(proposed)
-        self._repository.reference_experiment(number, commit)
