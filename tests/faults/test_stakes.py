@@ -56,8 +56,8 @@ def test_a_lab_that_lives_on_another_host(
     begun: Workshop, watched: Watched, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its lock is not seen here: not every network file system passes locks on."""
-    monkeypatch.setattr(sessions, "HEARTBEAT_INTERVAL_S", 0.1)
-    monkeypatch.setattr(sessions, "HEARTBEAT_LOST_AFTER_S", 0.5)
+    monkeypatch.setattr("autoresearch_tui.session.life.HEARTBEAT_INTERVAL_S", 0.1)
+    monkeypatch.setattr("autoresearch_tui.session.life.HEARTBEAT_LOST_AFTER_S", 0.5)
     session = watched.session
     there = sessions.LabFile(pid=7, host="elsewhere", socket="/no/where", version="0")
     session.lab_file.write_bytes(msgspec.json.encode(there))

@@ -107,7 +107,7 @@ def test_outputs_of_what_was_not_kept_go_when_they_are_old(
 def test_beside_a_living_lab_only_what_has_a_verdict_goes(
     session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sessions, "LOCK_PATIENCE_S", 0.0)
+    monkeypatch.setattr("autoresearch_tui.session.life.LOCK_PATIENCE_S", 0.0)
     lock = SessionLock(session)
     sessions.write_lab_file(session, session.new_socket(), "0")
     open_before = {name for name in files(session) if f"experiments/{OPEN:04d}" in name}
