@@ -37,10 +37,10 @@ from autoresearch_tui.agents.base import Context, ProposalError  # noqa: E402
 from autoresearch_tui.agents.ladders import Ladder  # noqa: E402
 from autoresearch_tui.agents.tpe import TpeAgent, movable  # noqa: E402
 from autoresearch_tui.record import events  # noqa: E402
-from autoresearch_tui.record.events import ApprovalMode, DataSet, Hardware, Status  # noqa: E402
 from autoresearch_tui.record.fold import apply  # noqa: E402
 from autoresearch_tui.record.samples import StepSample, ThoughtKind  # noqa: E402
 from autoresearch_tui.record.state import SessionState  # noqa: E402
+from autoresearch_tui.record.vocabulary import ApprovalMode, DataSet, Hardware, Status  # noqa: E402
 from benchmarks import ranges  # noqa: E402
 
 EXPERIMENTS = 40

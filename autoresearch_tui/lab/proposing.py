@@ -27,10 +27,10 @@ from autoresearch_tui.lab.roster import Step
 from autoresearch_tui.lab.thoughts import Thoughts
 from autoresearch_tui.lab.tools import Record
 from autoresearch_tui.record import events
-from autoresearch_tui.record.events import Level
 from autoresearch_tui.record.masking import mask
 from autoresearch_tui.record.samples import ThoughtKind
 from autoresearch_tui.record.state import Experiment, SessionState
+from autoresearch_tui.record.vocabulary import Level
 from autoresearch_tui.settings import Settings
 
 AGENT_SEEDS = 1 << 32

@@ -5,7 +5,7 @@ from sys import intern
 from typing import Any
 
 from autoresearch_tui.record import events, ledger
-from autoresearch_tui.record.events import AnyFact, RunOutcome, Status
+from autoresearch_tui.record.events import AnyFact
 from autoresearch_tui.record.state import (
     NOTICES_KEPT,
     OPEN_AT_MOST,
@@ -18,6 +18,7 @@ from autoresearch_tui.record.state import (
     SessionState,
     Steering,
 )
+from autoresearch_tui.record.vocabulary import RunOutcome, Status, Usage
 
 FAILURES = (Status.CRASH, Status.TIMEOUT, Status.INVALID, Status.KILLED)
 
@@ -267,7 +268,7 @@ def _thaw(state: SessionState, fact: events.Thawed) -> None:
     state.frozen_by_hand = [name for name in state.frozen_by_hand if name != fact.name]
 
 
-def _spend(state: SessionState, agent: str, usage: events.Usage) -> None:
+def _spend(state: SessionState, agent: str, usage: Usage) -> None:
     tokens = (
         usage.input_tokens
         + usage.output_tokens

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from autoresearch_tui.record.events import Absence, ApprovalMode, Direction
+from autoresearch_tui.record.vocabulary import Absence, ApprovalMode, Direction
 
 Device = Literal["cuda", "mps", "cpu"]
 Profile = Literal["small", "full"]

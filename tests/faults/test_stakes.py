@@ -12,7 +12,7 @@ import pytest
 from autoresearch_tui import session as sessions
 from autoresearch_tui.lab import launcher
 from autoresearch_tui.lab.repository import RepositoryError
-from autoresearch_tui.record.events import Status
+from autoresearch_tui.record.vocabulary import Status
 from autoresearch_tui.session import LabLife, SessionError, SessionLock
 from tests.faults import lives
 from tests.faults.conftest import Watched

@@ -12,7 +12,8 @@ from autoresearch_tui.lab.intake import Intake
 from autoresearch_tui.lab.prices import BUILT_IN, Prices
 from autoresearch_tui.lab.proposing import Proposer
 from autoresearch_tui.record import events
-from autoresearch_tui.record.events import KnownFact, Usage
+from autoresearch_tui.record.events import KnownFact
+from autoresearch_tui.record.vocabulary import Usage
 from autoresearch_tui.settings import Price, Settings
 from tests.workshop import ScriptedAgent, Workshop, with_rate
 

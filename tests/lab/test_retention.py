@@ -7,8 +7,9 @@ import pytest
 from autoresearch_tui import session as sessions
 from autoresearch_tui.lab import retention
 from autoresearch_tui.lab.retention import Kind
-from autoresearch_tui.record.events import KnownFact, RunStarted, Status
+from autoresearch_tui.record.events import KnownFact, RunStarted
 from autoresearch_tui.record.journal import Journal
+from autoresearch_tui.record.vocabulary import Status
 from autoresearch_tui.session import Session, SessionLock
 from autoresearch_tui.settings import RetentionSettings
 from tests.record.test_fold import NIGHT, one_experiment, proposed
