@@ -4,6 +4,7 @@
 """
 
 from autoresearch_tui.session.files import (
+    SOCKET_NAME_CHARS,
     LabFile,
     Session,
     SessionError,
@@ -31,6 +32,7 @@ from autoresearch_tui.session.life import (
 
 __all__ = [
     "HEARTBEAT_INTERVAL_S",
+    "SOCKET_NAME_CHARS",
     "LabFile",
     "LabLife",
     "Session",
