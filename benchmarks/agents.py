@@ -41,8 +41,8 @@ from autoresearch_tui.agents.claude import ClaudeAgent  # noqa: E402
 from autoresearch_tui.agents.hybrid import HybridAgent  # noqa: E402
 from autoresearch_tui.agents.requests import Limits  # noqa: E402
 from autoresearch_tui.agents.tpe import TpeAgent, movable  # noqa: E402
-from autoresearch_tui.record.events import Status  # noqa: E402
 from autoresearch_tui.record.samples import ThoughtKind  # noqa: E402
+from autoresearch_tui.record.vocabulary import Status  # noqa: E402
 from autoresearch_tui.report.tally import tally  # noqa: E402
 from benchmarks import landscape  # noqa: E402
 from tests.agents.messages_server import EditOneConstant, MessagesServer  # noqa: E402

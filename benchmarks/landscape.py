@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from autoresearch_tui.agents import constants
 from autoresearch_tui.agents.base import Context
 from autoresearch_tui.record import events
-from autoresearch_tui.record.events import ApprovalMode, DataSet, Hardware, Status
 from autoresearch_tui.record.fold import apply
 from autoresearch_tui.record.samples import StepSample
 from autoresearch_tui.record.state import SessionState
+from autoresearch_tui.record.vocabulary import ApprovalMode, DataSet, Hardware, Status
 
 NOISE = 0.01
 """Standard deviation of one val_bpb: that of a CPU run of 60 s."""

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from autoresearch_tui import settings
-from autoresearch_tui.record.events import ApprovalMode
+from autoresearch_tui.record.vocabulary import ApprovalMode
 from autoresearch_tui.settings import (
     AgentSettings,
     LimitSettings,

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Sequence
 from autoresearch_tui.agents import quoting, themes
 from autoresearch_tui.agents.themes import Theme
 from autoresearch_tui.record import plateau as standing
-from autoresearch_tui.record.events import Status
 from autoresearch_tui.record.state import Experiment, SessionState
+from autoresearch_tui.record.vocabulary import Status
 
 DIGEST_CHARACTERS = 7_000
 TITLE_CHARACTERS = 100

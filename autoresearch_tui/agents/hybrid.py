@@ -17,8 +17,8 @@ from autoresearch_tui.agents.base import (
     Repairer,
     Think,
 )
-from autoresearch_tui.record.events import Usage
 from autoresearch_tui.record.samples import ThoughtKind
+from autoresearch_tui.record.vocabulary import Usage
 
 REST_FIRST_S = 15.0
 REST_LONGEST_S = 300.0

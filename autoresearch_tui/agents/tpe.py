@@ -21,8 +21,8 @@ from autoresearch_tui.agents.constants import Constant, Value
 from autoresearch_tui.agents.ladders import Ladder
 from autoresearch_tui.agents.relations import Relation
 from autoresearch_tui.agents.trials import Trial, TrialReader
-from autoresearch_tui.record.events import Direction, Usage
 from autoresearch_tui.record.samples import ThoughtKind
+from autoresearch_tui.record.vocabulary import Direction, Usage
 
 LEAST_CHANGES = 8
 """Measured changes below which nothing is said of what the next one may bring."""

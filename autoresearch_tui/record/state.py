@@ -9,13 +9,13 @@ from enum import StrEnum
 
 import msgspec
 
-from autoresearch_tui.record.events import (
+from autoresearch_tui.record.events import Notice
+from autoresearch_tui.record.vocabulary import (
     Absence,
     ApprovalMode,
     DataSet,
     Direction,
     Hardware,
-    Notice,
     Standing,
     Status,
     Usage,

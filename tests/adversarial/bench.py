@@ -29,9 +29,10 @@ from autoresearch_tui.executors.sandbox import NO_SANDBOX, Level, Sandbox
 from autoresearch_tui.lab import judge, stages
 from autoresearch_tui.lab.judge import Verdict
 from autoresearch_tui.record import events
-from autoresearch_tui.record.events import DataSet, Hardware, KnownFact, RunOutcome, Status
+from autoresearch_tui.record.events import KnownFact
 from autoresearch_tui.record.fold import fold
 from autoresearch_tui.record.journal import Journal
+from autoresearch_tui.record.vocabulary import ApprovalMode, DataSet, Hardware, RunOutcome, Status
 
 ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent
@@ -336,7 +337,7 @@ def _past() -> list[KnownFact]:
             version="0",
             agent="scripted",
             model=None,
-            approval=events.ApprovalMode.AUTO,
+            approval=ApprovalMode.AUTO,
             budget_s=LIMITS_S["Budget"],
             hardware=hardware,
             data=DataSet(name="steps", profile="small", fingerprint="f00d"),

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import pytest
 
 from autoresearch_tui.executors.sandbox import NO_SANDBOX, Level, Sandbox
-from autoresearch_tui.record.events import RunOutcome, Status
+from autoresearch_tui.record.vocabulary import RunOutcome, Status
 from tests.adversarial import bench
 from tests.adversarial.bench import Case, Outcome
 from tests.adversarial.conftest import PLANTED, Lanes

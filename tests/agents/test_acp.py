@@ -28,9 +28,9 @@ from autoresearch_tui.agents.base import ProposalError
 from autoresearch_tui.control import messages
 from autoresearch_tui.lab import roster
 from autoresearch_tui.record import events
-from autoresearch_tui.record.events import Status
 from autoresearch_tui.record.samples import ThoughtKind
 from autoresearch_tui.record.state import SessionState
+from autoresearch_tui.record.vocabulary import Status
 from tests.agents.night import Night, Thoughts, begun
 from tests.workshop import ScriptedAgent, Workshop, processes_below, wait_until
 

@@ -14,8 +14,8 @@ from autoresearch_tui.agents import prompt, quoting
 from autoresearch_tui.agents.base import Proposal, ProposalError, Repair
 from autoresearch_tui.agents.claude import ClaudeAgent
 from autoresearch_tui.agents.requests import Limits
-from autoresearch_tui.record.events import Status
 from autoresearch_tui.record.samples import StepSample, ThoughtKind
+from autoresearch_tui.record.vocabulary import Status
 from tests.agents.messages_server import (
     Answer,
     EditOneConstant,

@@ -17,7 +17,7 @@ from autoresearch_tui.executors.base import (
     Ready,
     Started,
 )
-from autoresearch_tui.record.events import RunOutcome
+from autoresearch_tui.record.vocabulary import RunOutcome
 from tests.workshop import STANDIN, ScriptedAgent, with_rate
 
 

@@ -21,9 +21,9 @@ from autoresearch_tui.control.server import ControlServer
 from autoresearch_tui.lab.repository import ExperimentRepository
 from autoresearch_tui.lab.storing import commit_below
 from autoresearch_tui.record import events
-from autoresearch_tui.record.events import Absence, ApprovalMode, RunOutcome, Status
 from autoresearch_tui.record.fold import fold
 from autoresearch_tui.record.state import Activity, Phase
+from autoresearch_tui.record.vocabulary import Absence, ApprovalMode, RunOutcome, Status
 from autoresearch_tui.settings import ApprovalSettings, Settings
 from tests.workshop import TAG, ScriptedAgent, WatchedLab, Workshop, processes_below, with_rate
 

@@ -9,9 +9,9 @@ from autoresearch_tui.agents.base import Context, Proposal, ProposalError, Think
 from autoresearch_tui.control import messages
 from autoresearch_tui.lab.repository import RepositoryError
 from autoresearch_tui.record import events
-from autoresearch_tui.record.events import ApprovalMode, RunOutcome, Status
 from autoresearch_tui.record.fold import fold
 from autoresearch_tui.record.state import Activity, Phase
+from autoresearch_tui.record.vocabulary import ApprovalMode, RunOutcome, Status
 from autoresearch_tui.settings import ApprovalSettings, LimitSettings, Settings
 from tests.workshop import ScriptedAgent, Workshop, processes_below, with_rate
 

@@ -8,10 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autoresearch_tui.agents.base import Context, Proposal, ProposalError, Think
+from autoresearch_tui.lab.intake import Intake
 from autoresearch_tui.lab.prices import BUILT_IN, Prices
 from autoresearch_tui.lab.proposing import Proposer
 from autoresearch_tui.record import events
-from autoresearch_tui.record.events import KnownFact, Usage
+from autoresearch_tui.record.events import KnownFact
+from autoresearch_tui.record.vocabulary import Usage
 from autoresearch_tui.settings import Price, Settings
 from tests.workshop import ScriptedAgent, Workshop, with_rate
 
@@ -98,7 +100,8 @@ async def test_what_was_proposed_and_what_failed_are_both_paid_for(workshop: Wor
     prices = Prices({}, local=False)
     agent = _Costly(1)
     repository = lab._tools.repository  # pyright: ignore[reportPrivateUsage]
-    proposer = Proposer(workshop.session, repository, agent, ScriptedAgent(), Settings(), prices)
+    intake = Intake(workshop.session, repository, prices)
+    proposer = Proposer(intake, agent, ScriptedAgent(), Settings())
     facts: list[KnownFact] = []
 
     def record(fact: KnownFact) -> None:

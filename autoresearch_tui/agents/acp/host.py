@@ -28,9 +28,9 @@ from autoresearch_tui.agents.acp.folder import EDITED, Folder
 from autoresearch_tui.agents.acp.policy import Call, Permissions
 from autoresearch_tui.agents.base import Think
 from autoresearch_tui.agents.edits import EditError
-from autoresearch_tui.record.events import Usage
 from autoresearch_tui.record.masking import StreamMask
 from autoresearch_tui.record.samples import ThoughtKind
+from autoresearch_tui.record.vocabulary import Usage
 
 SHOWN_CHARACTERS = 400_000
 """Of one proposal's thoughts and words: a night of them has to fit the disk and the screen."""
