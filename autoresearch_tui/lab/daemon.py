@@ -265,7 +265,7 @@ def record_start(lab: Lab, tools: Tools, launch: Launch, notice: str | None) -> 
             data=launch.data,
             limits=tools.limits.described(),
             sandbox=tools.machine.sandbox.level,
-            frozen=tools.settings.agent.frozen,
+            frozen=tools.settings.frozen,
             last_beat_at=session.last_beat_at(tools.session),
             metric=tools.settings.run.metric,
             direction=tools.settings.run.direction,

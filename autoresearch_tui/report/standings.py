@@ -51,7 +51,7 @@ def _cells(standing: Standing, spent: Spent, metric: str, *, first: bool) -> Ite
     yield str(standing.keeps)
     yield change_words(standing.gain, metric).lstrip("+") if standing.gain else "0"
     yield f"{standing.hours:.2f}"
-    yield "" if rate is None else f"{rate:.4g}"
+    yield "" if rate is None else change_words(rate, metric).lstrip("+")
     yield "" if failed is None else f"{failed:.0%}"
     yield "" if agree.rank is None else f"{agree.rank:+.2f}"
     yield "" if agree.sign is None else f"{agree.sign:.0%}"

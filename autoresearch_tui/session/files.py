@@ -56,7 +56,7 @@ class Session:
 
     @property
     def results(self) -> Path:
-        """Upstream's table of five columns, rewritten from the state."""
+        """Upstream's table of five columns: a row a verdict, all of them anew at each start."""
         return self.folder / "results.tsv"
 
     @property

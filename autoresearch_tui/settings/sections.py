@@ -171,7 +171,7 @@ class TuiSettings(_Section, frozen=True, kw_only=True):
     theme: str | None = None
     """A theme's name; by the terminal's colours, or what was chosen on the screen."""
     keys: dict[str, str] = {}
-    """Keys by what they do, `pause = "space"`: the help names all."""
+    """Keys by what they do, `pause = "f9"`: the help names all."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -190,6 +190,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     watchdog: WatchdogSettings = WatchdogSettings()
     retention: RetentionSettings = RetentionSettings()
     tui: TuiSettings = TuiSettings()
+
+    @property
+    def frozen(self) -> list[str]:
+        """What no agent may change, whichever of them it was said of; each name once."""
+        named = (name for each in (self.agent, *self.rivals) for name in each.frozen)
+        return list(dict.fromkeys(named))
 
 
 def tables() -> dict[str, Any]:
