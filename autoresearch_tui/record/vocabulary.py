@@ -109,3 +109,22 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Those among the ones written to a cache that stay there for an hour, which costs more."""
     cost_usd: float | None = None
     """By the session's price table; none where it has no price for the model."""
+
+    @property
+    def tokens(self) -> int:
+        """All of them, read and written, from and to a cache too."""
+        cached = self.cache_read_tokens + self.cache_write_tokens
+        return self.input_tokens + self.output_tokens + cached
+
+    def __add__(self, other: "Usage") -> "Usage":
+        """Return what both cost together: the costs that are known, none where neither is."""
+        costs = [cost for cost in (self.cost_usd, other.cost_usd) if cost is not None]
+        return Usage(
+            seconds=self.seconds + other.seconds,
+            input_tokens=self.input_tokens + other.input_tokens,
+            output_tokens=self.output_tokens + other.output_tokens,
+            cache_read_tokens=self.cache_read_tokens + other.cache_read_tokens,
+            cache_write_tokens=self.cache_write_tokens + other.cache_write_tokens,
+            cache_write_1h_tokens=self.cache_write_1h_tokens + other.cache_write_1h_tokens,
+            cost_usd=sum(costs) if costs else None,
+        )

@@ -36,13 +36,12 @@ class Spent:
 
     def add(self, usage: Usage) -> None:
         """Count one proposal's usage."""
-        cache = usage.cache_read_tokens + usage.cache_write_tokens
         self.seconds += usage.seconds
         self.input_tokens += usage.input_tokens
         self.output_tokens += usage.output_tokens
-        self.cache_tokens += cache
+        self.cache_tokens += usage.cache_read_tokens + usage.cache_write_tokens
         if usage.cost_usd is None:
-            self.unpriced_tokens += usage.input_tokens + usage.output_tokens + cache
+            self.unpriced_tokens += usage.tokens
         else:
             self.cost_usd += usage.cost_usd
 

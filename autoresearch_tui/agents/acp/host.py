@@ -78,15 +78,7 @@ class Turn:
 
     def add_usage(self, more: Usage) -> None:
         """Add what one more prompt cost."""
-        one = self.usage
-        costs = [cost for cost in (one.cost_usd, more.cost_usd) if cost is not None]
-        self.usage = Usage(
-            input_tokens=one.input_tokens + more.input_tokens,
-            output_tokens=one.output_tokens + more.output_tokens,
-            cache_read_tokens=one.cache_read_tokens + more.cache_read_tokens,
-            cache_write_tokens=one.cache_write_tokens + more.cache_write_tokens,
-            cost_usd=sum(costs) if costs else None,
-        )
+        self.usage += more
 
     def finish(self) -> None:
         """Let go of what was held back: the agent goes on with something else."""

@@ -97,15 +97,9 @@ def take_steering_back(state: SessionState, number: int) -> None:
 
 
 def _spend(state: SessionState, agent: str, usage: Usage) -> None:
-    tokens = (
-        usage.input_tokens
-        + usage.output_tokens
-        + usage.cache_read_tokens
-        + usage.cache_write_tokens
-    )
-    state.tokens_spent += tokens
+    state.tokens_spent += usage.tokens
     if usage.cost_usd is None:
-        state.unpriced_tokens += tokens
+        state.unpriced_tokens += usage.tokens
     else:
         state.cost_usd += usage.cost_usd
         state.cost_of_agent[agent] = state.cost_of_agent.get(agent, 0.0) + usage.cost_usd
