@@ -36,12 +36,11 @@ from autoresearch_tui.record import events
 from autoresearch_tui.record.events import KnownFact
 from autoresearch_tui.record.fold import apply
 from autoresearch_tui.record.journal import Journal
-from autoresearch_tui.record.state import Activity, Experiment, Phase, SessionState
+from autoresearch_tui.record.state import NOT_STARTED, Activity, Experiment, Phase, SessionState
 from autoresearch_tui.record.vocabulary import Level, RunOutcome, Status
 from autoresearch_tui.session import Session
 
 IDLE = (Activity.PAUSED, Activity.WAITING_FOR_HUMAN, Activity.OFF)
-NOT_STARTED = (Phase.QUEUED, Phase.WAITING_FOR_APPROVAL)
 
 
 class Lab:

@@ -39,6 +39,7 @@ class Phase(StrEnum):
     JUDGED = "judged"
 
 
+NOT_STARTED = (Phase.QUEUED, Phase.WAITING_FOR_APPROVAL)
 IN_FLIGHT = (Phase.STARTING, Phase.COMPILING, Phase.TRAINING, Phase.EVALUATING)
 """The phases in which there is a process."""
 

@@ -130,30 +130,28 @@ def reject(state: SessionState, fact: events.Rejected) -> None:
 
 def rebase(state: SessionState, fact: events.Rebased) -> None:
     """An edit is another commit, made to another incumbent; it is asked about anew."""
-    experiment = state.experiments[fact.experiment]
-    experiment.phase = Phase.QUEUED
-    experiment.approved_by = None
-    experiment.parent = fact.parent
-    experiment.commit = fact.commit
-    experiment.lines_added = fact.lines_added
-    experiment.lines_removed = fact.lines_removed
-    experiment.marks = fact.marks
-    experiment.tree_digest = fact.tree_digest
+    _restate(state, fact).parent = fact.parent
 
 
 def amend(state: SessionState, fact: events.Amended) -> None:
     """An edit is another commit, as a person changed it; it is asked about anew."""
+    experiment = _restate(state, fact)
+    experiment.decide_at = None
+    experiment.amended_by = fact.by
+    experiment.touched = fact.touched
+
+
+def _restate(state: SessionState, fact: events.Rebased | events.Amended) -> Experiment:
+    """Have an experiment's edit be another commit, which nobody decided on yet."""
     experiment = state.experiments[fact.experiment]
     experiment.phase = Phase.QUEUED
     experiment.approved_by = None
-    experiment.decide_at = None
-    experiment.amended_by = fact.by
     experiment.commit = fact.commit
     experiment.lines_added = fact.lines_added
     experiment.lines_removed = fact.lines_removed
     experiment.marks = fact.marks
-    experiment.touched = fact.touched
     experiment.tree_digest = fact.tree_digest
+    return experiment
 
 
 def request_skip(state: SessionState, fact: events.SkipRequested) -> None:
