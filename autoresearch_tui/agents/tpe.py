@@ -9,6 +9,7 @@ or one that another agent began, is no different from its own.
 """
 
 import asyncio
+import os
 import random
 import re
 import time
@@ -77,6 +78,9 @@ class TpeAgent:
 
     def _propose(self, context: Context) -> tuple[Proposal, list[str]]:
         # Importing numpy takes a moment that only this agent should cost, and not the event loop.
+        # It reads then how many threads to work with, and matrices as small as the sampler's are
+        # done several times sooner by one that waits for no other.
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
         from autoresearch_tui.agents import sampler  # noqa: PLC0415
 
         started = time.monotonic()
