@@ -126,9 +126,13 @@ class AgentSettings(_Section, frozen=True, kw_only=True):
     env: list[str] = []
     """Of acp: variables that the agent's process gets beside the harmless ones, as that of a key;
     from the environment, or else from the keyring."""
-    permissions: Literal["train", "none"] = "train"
-    """Of acp: `train` lets the agent read its folder and edit `train.py` where it asks; `none`
-    refuses whatever it asks for."""
+    permissions: Literal["train", "ask", "none"] = "train"
+    """Of acp: `train` lets the agent read its folder and edit `train.py` where it asks; `ask` has
+    a person answer all else that it asks for and that is no write; `none` refuses whatever it asks
+    for."""
+    permission_wait_s: float = 60.0
+    """Of acp: how long such a request waits for a person before it is refused. It counts as the
+    proposal's time."""
     login: str | None = None
     """Of acp: the way to log in that the agent is asked to take, by the name that it offers."""
 
@@ -407,6 +411,7 @@ def _check_sense(settings: Settings) -> None:
         "agent.max_turns": settings.agent.max_turns,
         "agent.max_output_tokens": settings.agent.max_output_tokens,
         "agent.context_tokens": settings.agent.context_tokens,
+        "agent.permission_wait_s": settings.agent.permission_wait_s,
         "limits.max_experiments": settings.limits.max_experiments,
         "limits.max_hours": settings.limits.max_hours,
         "limits.max_cost": settings.limits.max_cost,
@@ -416,7 +421,14 @@ def _check_sense(settings: Settings) -> None:
         "watchdog.repeats": settings.watchdog.repeats,
     }
     for rival in settings.rivals:
-        for key in ("every", "max_cost", "limit_s", "max_turns", "max_output_tokens"):
+        for key in (
+            "every",
+            "max_cost",
+            "limit_s",
+            "max_turns",
+            "max_output_tokens",
+            "permission_wait_s",
+        ):
             positive[f"agent.{key} of {rival.name or rival.kind}"] = getattr(rival, key)
     for name, value in positive.items():
         if value is not None and not 0 < value < float("inf"):
@@ -428,6 +440,13 @@ def _check_sense(settings: Settings) -> None:
     for name, value in not_negative.items():
         if not 0 <= value < float("inf"):
             raise SettingsError(f"{name} is {value:g}; it must be zero or more.")
+    for agent in (settings.agent, *settings.rivals):
+        if agent.permissions == "ask" and agent.permission_wait_s >= agent.limit_s:
+            raise SettingsError(
+                f"agent.permission_wait_s is {agent.permission_wait_s:g}, and the whole proposal "
+                f"has agent.limit_s, {agent.limit_s:g}: nobody could answer in time. Shorten the "
+                "one or lengthen the other."
+            )
     if (settings.approval.timeout_s is None) != (settings.approval.then is None):
         raise SettingsError(
             "approval.timeout_s and approval.then belong together: how long an edit waits, and "

@@ -4,8 +4,9 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -15,6 +16,7 @@ from autoresearch_tui.agents.base import (
     Closable,
     Context,
     Earlier,
+    PermissionRequest,
     Proposal,
     ProposalError,
     Spending,
@@ -59,6 +61,13 @@ log = logging.getLogger(__name__)
 _steps = msgspec.json.Decoder(StepSample)
 
 Record = Callable[[KnownFact], None]
+AskFor = Callable[[int, str, PermissionRequest], Awaitable[bool | None]]
+"""Puts a request of an agent, by name, for the proposal of a number, to people."""
+
+
+async def ask_nobody(_experiment: int, _agent: str, _request: PermissionRequest) -> bool | None:
+    """Return that nobody answered."""
+    return None
 
 
 class NoProposal(Exception):
@@ -140,10 +149,12 @@ class Proposer:
         prices: Prices = NO_PRICES,
         rivals: Sequence[Agent] = (),
         earlier: Earlier = nothing_earlier,
+        ask_for: AskFor = ask_nobody,
     ) -> None:
         """Ask `agent`, or one of its `rivals`; when none can go on, `fallback`.
 
-        What they use costs `prices`, and `earlier` sessions they may learn from.
+        What they use costs `prices`, and `earlier` sessions they may learn from. What they need a
+        person for is asked through `ask_for`.
         """
         self._session = session
         self._repository = repository
@@ -158,6 +169,7 @@ class Proposer:
             if options.max_cost is not None
         ]
         self._earlier = earlier
+        self._ask_for = ask_for
         self._patience = Patience(max(options.limit_s for options in chosen))
         self._memory = Memory(session, repository)
         self._aside: Aside | None = None
@@ -306,6 +318,8 @@ class Proposer:
         )
 
     async def _ask(self, agent: Agent, context: Context, think: Think) -> Proposal:
+        ask_person = partial(self._ask_for, context.experiment, agent.name)
+        context = replace(context, ask_person=ask_person)
         try:
             proposal = await self._patience.wait_for(agent.propose(context, think))
             # What can not be written can not be run.

@@ -9,9 +9,11 @@ from autoresearch_tui.record.events import AnyFact, RunOutcome, Status
 from autoresearch_tui.record.state import (
     NOTICES_KEPT,
     OPEN_AT_MOST,
+    PERMISSIONS_KEPT,
     Asking,
     Experiment,
     Idea,
+    Permission,
     Phase,
     QueuedEdit,
     Run,
@@ -19,6 +21,8 @@ from autoresearch_tui.record.state import (
     Steering,
 )
 
+BY_END_OF_LAB = "the end of the lab"
+"""Who refuses what an agent asked for that died with its lab."""
 FAILURES = (Status.CRASH, Status.TIMEOUT, Status.INVALID, Status.KILLED)
 
 
@@ -85,6 +89,7 @@ def _start_lab(state: SessionState, fact: events.LabStarted) -> None:
     state.trouble = False
     # The agent of an earlier lab died with it.
     state.asking = None
+    _refuse_the_dead(state)
     state.clock_ended_at = None
 
 
@@ -101,6 +106,14 @@ def _stop_lab(state: SessionState, fact: events.LabStopped) -> None:
     state.finished = fact.finished
     state.trouble = fact.trouble
     state.asking = None
+    _refuse_the_dead(state)
+
+
+def _refuse_the_dead(state: SessionState) -> None:
+    """Refuse what was asked for by agents that are no more."""
+    for permission in state.permissions.values():
+        if permission.allowed is None:
+            permission.allowed, permission.answered_by = False, BY_END_OF_LAB
 
 
 def _change_agent(state: SessionState, fact: events.AgentChanged) -> None:
@@ -324,6 +337,29 @@ def _change_approval(state: SessionState, fact: events.ApprovalChanged) -> None:
     state.approval = fact.mode
 
 
+def _request_permission(state: SessionState, fact: events.PermissionRequested) -> None:
+    state.permission_requests = max(state.permission_requests, fact.request)
+    state.permissions[fact.request] = Permission(
+        request=fact.request,
+        experiment=fact.experiment,
+        agent=fact.agent,
+        what=fact.what,
+        detail=fact.detail,
+        reason=fact.reason,
+        options=fact.options,
+        at=fact.at,
+        decide_at=fact.decide_at,
+    )
+    if len(state.permissions) > PERMISSIONS_KEPT:
+        del state.permissions[next(iter(state.permissions))]
+
+
+def _answer_permission(state: SessionState, fact: events.PermissionAnswered) -> None:
+    permission = state.permissions[fact.request]
+    permission.allowed = fact.allowed
+    permission.answered_by = fact.by
+
+
 def _request_skip(state: SessionState, fact: events.SkipRequested) -> None:
     experiment = state.experiments[fact.experiment]
     experiment.skipped_by = fact.by
@@ -459,6 +495,8 @@ RULES: dict[type[AnyFact], Callable[[SessionState, Any], None]] = {
     events.Approved: _approve,
     events.Rejected: _reject,
     events.ApprovalChanged: _change_approval,
+    events.PermissionRequested: _request_permission,
+    events.PermissionAnswered: _answer_permission,
     events.RunStarted: _start_run,
     events.TrialOpened: _open_trial,
     events.ClockStarted: _start_clock,

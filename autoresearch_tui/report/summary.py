@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from autoresearch_tui.record.events import Standing
 from autoresearch_tui.record.metric import BITS_PER_BYTE, change_words
 from autoresearch_tui.record.plateau import plateau
-from autoresearch_tui.record.state import Activity, Experiment, SessionState
+from autoresearch_tui.record.state import Activity, Experiment, Permission, SessionState
 from autoresearch_tui.session import LabLife, Session
 
 LOG_LINES = 12
@@ -76,6 +76,16 @@ def backlog(state: SessionState) -> Iterator[str]:
         yield f"{place:>3}. idea {idea.idea} by {idea.by}: {idea.text}"
 
 
+def request(permission: Permission) -> Iterator[str]:
+    """Yield what an agent asks to be allowed, as a person has to know it to answer."""
+    yield f"request {permission.request}: {permission.agent} asks for #{permission.experiment}"
+    yield f"  {permission.what}"
+    if permission.detail:
+        yield f"  exactly: {permission.detail}"
+    if permission.reason:
+        yield f"  {permission.reason}"
+
+
 def _experiment_lines(experiment: Experiment, metric: str) -> Iterator[str]:
     yield f"experiment  #{experiment.number} {experiment.title}"
     yield f"status      {experiment.status or experiment.phase}: {experiment.reason}".rstrip(": ")
@@ -117,6 +127,11 @@ def _status_lines(
             yield f"next        #{ahead.number} {ahead.phase}: {ahead.title}"
     elif running and state.asking:
         yield f"now         {state.asking.agent} proposes #{state.asking.experiment}"
+    if running and (asked := state.asked):
+        yield f"asks        {asked.agent} for #{asked.experiment}: {asked.what}"
+        answers = f"autoresearch allow {asked.request}, or refuse {asked.request}"
+        left = duration(max(0.0, asked.decide_at - now))
+        yield f"            {answers}; refused in {left} without an answer"
     for queued in state.queued_edits:
         yield f"queued      edit {queued.edit} by {queued.by}: {queued.title}"
     yield f"agent       {' '.join(filter(None, (state.agent, state.model)))}, {state.approval}"

@@ -18,12 +18,12 @@ from autoresearch_tui.record.lines import LineTail
 from autoresearch_tui.record.masking import SECRET_CHARACTERS, mask
 from autoresearch_tui.record.news import news
 from autoresearch_tui.record.samples import StepSample, TelemetrySample
-from autoresearch_tui.record.state import IN_FLIGHT, Experiment, Phase, SessionState
+from autoresearch_tui.record.state import IN_FLIGHT, Experiment, Permission, Phase, SessionState
 from autoresearch_tui.session import LabLife, Session, lab_life
 from autoresearch_tui.stats.spread import smoothed
 from autoresearch_tui.tui.text import clean
 from autoresearch_tui.tui.thoughts import ThoughtLog, open_regular
-from autoresearch_tui.tui.words import LIVELY, Word, word_for
+from autoresearch_tui.tui.words import LABLESS, LIVELY, Word, word_for
 
 TELEMETRY_KEPT = 600
 TELEMETRY_READ_BYTES = 512 * 1024
@@ -150,6 +150,11 @@ class Night:
     def awaiting(self) -> Experiment | None:
         """The experiment that a living lab holds back until a person decides."""
         return self.state.waiting if self.lively or self.word is Word.YOUR_TURN else None
+
+    @property
+    def asked(self) -> Permission | None:
+        """What an agent of a living lab asks a person to be allowed."""
+        return None if self.word in LABLESS else self.state.asked
 
     @property
     def in_flight(self) -> int | None:
