@@ -227,6 +227,9 @@ class AcpAgent:
             hypothesis=self._masked(end.hypothesis or closing.first_sentence(said)),
             expected_change=end.expected_change,
             notebook=None if page is None else self._masked(page),
+            took_idea=end.took_idea,
+            ideas=[self._masked(idea) for idea in end.ideas],
+            ideas_first=list(end.ideas_first),
         )
 
     async def _begin(self, desk: Folder, limit_s: float) -> Talk:
