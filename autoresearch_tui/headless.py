@@ -96,6 +96,8 @@ def lines(state: SessionState, fact: AnyFact) -> Iterator[str]:
                 f"{fact.budget_s:g} s an experiment on {machine.device} ({machine.name}), "
                 f"data {fact.data.name}/{fact.data.profile}"
             )
+            if fact.rivals:
+                yield f"a contest: {', '.join((fact.agent, *fact.rivals))}"
             if fact.metric != BITS_PER_BYTE:
                 yield f"the metric is {fact.metric}: {fact.direction} is better"
         case events.LabStopped():

@@ -71,7 +71,7 @@ def _start_lab(state: SessionState, fact: events.LabStarted) -> None:
     state.lab_started_at = fact.at
     state.agent = fact.agent
     state.model = fact.model
-    state.rivals = fact.rivals
+    state.contestants = [fact.agent, *fact.rivals] if fact.rivals else []
     state.approval = fact.approval
     state.budget_s = fact.budget_s
     state.hardware = fact.hardware

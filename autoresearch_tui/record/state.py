@@ -229,8 +229,8 @@ class SessionState:
     started_at: float | None = None
     agent: str = ""
     model: str | None = None
-    rivals: list[str] = field(default_factory=list[str])
-    """The other agents of a contest, by name."""
+    contestants: list[str] = field(default_factory=list[str])
+    """All agents of a contest, by name; empty where there is none."""
     approval: ApprovalMode = ApprovalMode.AUTO
     budget_s: float = 0.0
     hardware: Hardware | None = None
@@ -322,6 +322,11 @@ class SessionState:
     def paused(self) -> bool:
         """Whether new work is held back."""
         return self.paused_by is not None
+
+    @property
+    def contest(self) -> list[str]:
+        """Who competes now: the contestants, unless the fallback has taken all their places."""
+        return self.contestants if self.agent in self.contestants else []
 
     @property
     def frozen(self) -> list[str]:

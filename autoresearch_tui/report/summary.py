@@ -134,7 +134,8 @@ def _status_lines(
         yield f"            {answers}; refused in {left} without an answer"
     for queued in state.queued_edits:
         yield f"queued      edit {queued.edit} by {queued.by}: {queued.title}"
-    yield f"agent       {' '.join(filter(None, (state.agent, state.model)))}, {state.approval}"
+    agent = ", ".join(state.contest) or " ".join(filter(None, (state.agent, state.model)))
+    yield f"{'agents' if state.contest else 'agent':<12}{agent}, {state.approval}"
     if state.frozen:
         yield f"frozen      {', '.join(state.frozen)}"
     if state.backlog:
