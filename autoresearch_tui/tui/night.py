@@ -238,6 +238,11 @@ class Night:
         """Return an experiment's edited file as it ran; empty where it is no longer there."""
         return _read(self.session.train_file(experiment), FILE_LIMIT_BYTES)
 
+    def page(self) -> str:
+        """Return the notebook's page; empty where there is none, or it can not be read."""
+        number = self.state.page
+        return _read(self.session.page(number), FILE_LIMIT_BYTES) if number else ""
+
     def lab_of(self, experiment: Experiment) -> LabStarted | None:
         """Return the lab that ran an experiment last: on which machine, with what data."""
         run = experiment.last_run

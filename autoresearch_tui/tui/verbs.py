@@ -149,6 +149,14 @@ VERBS = (
         is_shown=False,
     ),
     Verb(
+        id="memory",
+        key="g",
+        name="notes, ideas",
+        tooltip="Read and edit the agents' page of notes and the backlog of ideas.",
+        command="note",
+        is_shown=False,
+    ),
+    Verb(
         id="kill",
         key="k",
         name="kill run",
