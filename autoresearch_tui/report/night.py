@@ -248,7 +248,8 @@ def _cost(found: Tally) -> str:
             str(spent.failures),
             f"{spent.seconds:.0f}",
             f"{spent.input_tokens:,}",
-            f"{spent.cache_tokens:,}",
+            f"{spent.cache_read_tokens:,}",
+            f"{spent.cache_write_tokens:,}",
             f"{spent.output_tokens:,}",
             _price(spent.cost_usd, spent.tokens, spent.unpriced_tokens),
         )
@@ -258,7 +259,8 @@ def _cost(found: Tally) -> str:
     if state.unpriced_tokens:
         text += f"; {state.unpriced_tokens:,} of the tokens have no price and are not in the sum"
     columns = (
-        "agent", " proposals", " failed", " seconds", " tokens in", " cached", " tokens out", " USD"
+        "agent", " proposals", " failed", " seconds", " tokens in", " from the cache",
+        " to the cache", " tokens out", " USD",
     )  # fmt: skip
     return "\n\n".join(["## What the proposals cost", f"{text}.", table(columns, rows)])
 

@@ -8,6 +8,7 @@ from autoresearch_tui.record.events import Standing
 from autoresearch_tui.record.metric import BITS_PER_BYTE, change_words
 from autoresearch_tui.record.plateau import plateau
 from autoresearch_tui.record.state import Activity, Experiment, Permission, SessionState
+from autoresearch_tui.record.usage import usage_words
 from autoresearch_tui.session import LabLife, Session
 
 LOG_LINES = 12
@@ -96,6 +97,8 @@ def _experiment_lines(experiment: Experiment, metric: str) -> Iterator[str]:
         hoped = "" if expected is None else f" (expected {change_words(expected, metric)})"
         yield f"change      {change_words(experiment.change, metric)}{hoped}"
     yield f"agent       {' '.join(filter(None, (experiment.agent, experiment.model)))}"
+    if cost := usage_words(experiment.usage):
+        yield f"proposal    {cost}"
     for mark in experiment.marks:
         yield f"look at     ! {mark}"
     if experiment.parent is not None:

@@ -133,7 +133,7 @@ def test_what_agents_used_is_summed_by_agent_and_what_has_no_price_is_said(
     page = night.report(session_of(tmp_path, *NIGHT, edit, failed))
     assert "3,355 tokens, 0.5000 US dollars; 2,345 of the tokens have no price" in page
     assert row(section(page, "What the proposals cost"), "claude") == [
-        "claude", "1", "1", "4", "1,000", "2,345", "10", "0.5000 and more"
+        "claude", "1", "1", "4", "1,000", "2,345", "0", "10", "0.5000 and more"
     ]  # fmt: skip
 
 
