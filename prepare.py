@@ -802,7 +802,8 @@ def row_length() -> int:
 #     trial:      {"kind": "opened"}: from here the script builds, compiles and warms up
 #     trial:      {"kind": "ready"}
 #     supervisor: {"kind": "start"}, with a read-only file descriptor of train.rows: the clock runs
-#     trial:      {"kind": "finished", "tokens": N, "steps": N}, once the weights are on disk
+#     trial:      {"kind": "finished", "tokens": N, "steps": N, "peak_memory_mb": N}, once the
+#                 weights are on disk
 
 
 class Trial:

@@ -7,12 +7,13 @@ from typing import TextIO
 
 from autoresearch_tui import session as sessions
 from autoresearch_tui.record import events
-from autoresearch_tui.record.events import AnyFact, RunOutcome, Standing
+from autoresearch_tui.record.events import AnyFact
 from autoresearch_tui.record.fold import apply
 from autoresearch_tui.record.journal import JournalReader
 from autoresearch_tui.record.lines import LineTail
 from autoresearch_tui.record.metric import BITS_PER_BYTE, change_words
 from autoresearch_tui.record.state import SessionState
+from autoresearch_tui.record.vocabulary import RunOutcome, Standing
 from autoresearch_tui.session import LabLife, Session
 
 POLL_INTERVAL_S = 0.25

@@ -41,10 +41,10 @@ from autoresearch_tui.agents.claude import ClaudeAgent  # noqa: E402
 from autoresearch_tui.agents.hybrid import HybridAgent  # noqa: E402
 from autoresearch_tui.agents.requests import Limits  # noqa: E402
 from autoresearch_tui.agents.tpe import TpeAgent, movable  # noqa: E402
-from autoresearch_tui.record.events import Status  # noqa: E402
 from autoresearch_tui.record.samples import ThoughtKind  # noqa: E402
+from autoresearch_tui.record.vocabulary import Status  # noqa: E402
 from autoresearch_tui.report.tally import tally  # noqa: E402
-from benchmarks import search  # noqa: E402
+from benchmarks import landscape  # noqa: E402
 from tests.agents.messages_server import EditOneConstant, MessagesServer  # noqa: E402
 from tests.workshop import Workshop  # noqa: E402
 
@@ -169,7 +169,7 @@ async def _night(workshop: Workshop, agents: list[Agent], experiments: int) -> b
     return (await lab.run()).finished
 
 
-class StoredNight(search.Night):
+class StoredNight(landscape.Night):
     """A night whose scripts are files, as those of a session are."""
 
     def __init__(self, source: str, folder: Path) -> None:

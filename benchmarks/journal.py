@@ -38,19 +38,19 @@ from autoresearch_tui.lab.repository import ExperimentRepository  # noqa: E402
 from autoresearch_tui.lab.tools import Tools  # noqa: E402
 from autoresearch_tui.lab.verdicts import Verdicts  # noqa: E402
 from autoresearch_tui.record import events  # noqa: E402
-from autoresearch_tui.record.events import (  # noqa: E402
+from autoresearch_tui.record.events import KnownFact  # noqa: E402
+from autoresearch_tui.record.fold import apply, fold  # noqa: E402
+from autoresearch_tui.record.journal import JournalReader  # noqa: E402
+from autoresearch_tui.record.state import SessionState  # noqa: E402
+from autoresearch_tui.record.vocabulary import (  # noqa: E402
     ApprovalMode,
     DataSet,
     Hardware,
-    KnownFact,
     Level,
     RunOutcome,
     Status,
     Usage,
 )
-from autoresearch_tui.record.fold import apply, fold  # noqa: E402
-from autoresearch_tui.record.journal import JournalReader  # noqa: E402
-from autoresearch_tui.record.state import SessionState  # noqa: E402
 from autoresearch_tui.session import Session  # noqa: E402
 from autoresearch_tui.settings import Settings  # noqa: E402
 

@@ -22,7 +22,7 @@ import msgspec
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from autoresearch_tui.record import events
-from autoresearch_tui.record.events import KnownFact, RunOutcome, Status
+from autoresearch_tui.record.events import KnownFact
 from autoresearch_tui.record.fold import fold
 from autoresearch_tui.record.journal import JournalReader
 from autoresearch_tui.record.lines import LineWriter
@@ -33,6 +33,7 @@ from autoresearch_tui.record.samples import (
     Thought,
     ThoughtKind,
 )
+from autoresearch_tui.record.vocabulary import RunOutcome, Status
 from autoresearch_tui.session import Session
 
 TELEMETRY_S = 1.0

@@ -23,10 +23,11 @@ from autoresearch_tui.lab import daemon, launcher
 from autoresearch_tui.lab.loop import Lab
 from autoresearch_tui.lab.telemetry import Telemetry
 from autoresearch_tui.record import events
-from autoresearch_tui.record.events import AnyFact, Status
+from autoresearch_tui.record.events import AnyFact
 from autoresearch_tui.record.fold import fold
 from autoresearch_tui.record.journal import Journal, JournalReader
 from autoresearch_tui.record.state import Run, SessionState
+from autoresearch_tui.record.vocabulary import Status
 from autoresearch_tui.settings import Settings
 
 TAG = "benchmark"

@@ -7,8 +7,8 @@ import pytest
 
 from autoresearch_tui import session as sessions
 from autoresearch_tui.record import events
-from autoresearch_tui.record.events import RunOutcome, Status
 from autoresearch_tui.record.state import Phase
+from autoresearch_tui.record.vocabulary import RunOutcome, Status
 from autoresearch_tui.session import LabLife
 from tests.test_nights import Night, lab_process
 from tests.workshop import Workshop, processes_below, wait_until

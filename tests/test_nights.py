@@ -9,8 +9,8 @@ import psutil
 import pytest
 
 from autoresearch_tui import session as sessions
-from autoresearch_tui.record.events import RunOutcome, Status
 from autoresearch_tui.record.state import Phase
+from autoresearch_tui.record.vocabulary import RunOutcome, Status
 from autoresearch_tui.session import LabLife, Session
 from tests.agents.messages_server import EditOneConstant, Fault, MessagesServer
 from tests.workshop import BUDGET_S, Workshop, processes_below, wait_until

@@ -7,8 +7,7 @@ from pathlib import Path
 import pygit2
 import pytest
 
-from autoresearch_tui import session
-from autoresearch_tui.session import SessionError
+from autoresearch_tui.session import SessionError, finding
 
 
 def plain(folder: Path) -> Path:
@@ -94,10 +93,10 @@ def told(find: Callable[[Path], Path], start: Path) -> Path | str:
 )
 def test_the_git_directory_is_what_git_says(tmp_path: Path, make: Callable[[Path], Path]) -> None:
     start = make(tmp_path / "place")
-    assert told(session.git_directory, start) == told(session._any_git_directory, start)
+    assert told(finding.git_directory, start) == told(finding._any_git_directory, start)
 
 
 def test_a_relative_path_is_one_from_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     start = below(tmp_path / "place")
     monkeypatch.chdir(start)
-    assert session.git_directory(Path(os.curdir)) == tmp_path / "place" / ".git"
+    assert finding.git_directory(Path(os.curdir)) == tmp_path / "place" / ".git"

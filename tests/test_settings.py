@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from autoresearch_tui import settings
-from autoresearch_tui.record.events import ApprovalMode
+from autoresearch_tui.record.vocabulary import ApprovalMode
 from autoresearch_tui.settings import (
     AgentSettings,
     LimitSettings,
@@ -130,6 +130,13 @@ def test_of_several_agents_the_first_leads_and_all_are_kept(tmp_path: Path) -> N
     assert settings.load(tmp_path, {}, {}, kept) == found
     # Who names an agent names it alone.
     assert settings.load(tmp_path, {}, {"agent": {"kind": "tpe"}}, kept).rivals == []
+
+
+def test_what_one_of_several_agents_freezes_holds_for_all(tmp_path: Path) -> None:
+    write(
+        tmp_path, '[[agent]]\nfrozen = ["A", "B"]\n[[agent]]\nkind = "tpe"\nfrozen = ["B", "C"]\n'
+    )
+    assert settings.load(tmp_path, {}, {}).frozen == ["A", "B", "C"]
 
 
 @pytest.mark.parametrize(

@@ -25,11 +25,12 @@ from autoresearch_tui.lab.loop import Lab, Tools
 from autoresearch_tui.lab.prices import Prices
 from autoresearch_tui.lab.repository import ExperimentRepository
 from autoresearch_tui.record import events
-from autoresearch_tui.record.events import AnyFact, DataSet, Hardware, KnownFact, RunOutcome
+from autoresearch_tui.record.events import AnyFact, KnownFact
 from autoresearch_tui.record.fold import fold
 from autoresearch_tui.record.journal import Journal, JournalReader
 from autoresearch_tui.record.samples import ThoughtKind
 from autoresearch_tui.record.state import Phase, SessionState
+from autoresearch_tui.record.vocabulary import DataSet, Hardware, RunOutcome
 from autoresearch_tui.session import Session
 from autoresearch_tui.settings import Settings
 

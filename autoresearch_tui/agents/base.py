@@ -4,9 +4,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
-from autoresearch_tui.record.events import Usage
 from autoresearch_tui.record.samples import StepSample, ThoughtKind
 from autoresearch_tui.record.state import SessionState
+from autoresearch_tui.record.vocabulary import Usage
 
 Think = Callable[[ThoughtKind, str], None]
 """Takes what an agent says or does, as it happens; it never blocks and never fails."""

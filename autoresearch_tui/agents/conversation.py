@@ -21,7 +21,7 @@ from autoresearch_tui.record.samples import ThoughtKind
 
 REPAIRS = 1
 """How often a model is told that what it handed in, or did not, can not run."""
-FITTINGS = 3
+FITTINGS = 2
 """How often a prompt is made shorter for a context that turned out to be small."""
 SMALL_CONTEXT_TOKENS = 16_384
 """Below it, the file, the digest and what tools answer do not fit together."""
@@ -69,11 +69,11 @@ class Conversation:
                     return await self._by_text(context)
                 return await self._by_tools(context)
             except TooLongError as error:
-                fittings -= 1
                 if not self._server.is_local or not fittings:
                     # A conversation that outgrew its context says nothing of the next one.
                     begun = len(self._messages) > 1
                     raise FailedError(str(error), fatal=not begun) from error
+                fittings -= 1
                 self._learn_context(error)
                 if self._manners.form is Form.AUTO and not self._is_by_text():
                     self._fall_to_text("A prompt with tools has no place there.")

@@ -8,11 +8,11 @@ latest experiments. Each part has its share, so that none crowds the others out.
 import math
 from collections.abc import Iterable, Sequence
 
-from autoresearch_tui.agents import quoting, themes
+from autoresearch_tui.agents import fitting, quoting, themes
 from autoresearch_tui.agents.themes import Theme
 from autoresearch_tui.record import plateau as standing
-from autoresearch_tui.record.events import Status
 from autoresearch_tui.record.state import Experiment, SessionState
+from autoresearch_tui.record.vocabulary import Status
 
 DIGEST_CHARACTERS = 7_000
 TITLE_CHARACTERS = 100
@@ -119,7 +119,7 @@ def _lineage(state: SessionState, spread: float | None, room: int) -> str:
     elif undone > 0:
         notes = [f"{undone} other keeps were undone, or replaced by a new baseline."]
     room -= len(title) + len(lines[0]) + sum(map(len, notes)) + 100
-    shown = _fitting(lines[:0:-1], room)[::-1]
+    shown = fitting.first_of(lines[:0:-1], room)[::-1]
     between = kept[1 : len(kept) - len(shown)]
     middle: list[str] = []
     if between:
@@ -140,7 +140,7 @@ def _themes(found: Sequence[Theme], room: int) -> str:
     if not found:
         return ""
     title = "What was tried, by what it changed (the most tried first):"
-    rows = _fitting(map(_theme, found), room - len(title) - 60)
+    rows = fitting.first_of(map(_theme, found), room - len(title) - 60)
     left = found[len(rows) :]
     if left:
         times = sum(theme.tried for theme in left)
@@ -217,16 +217,5 @@ def _latest(judged: Sequence[Experiment], room: int) -> str:
 
 
 def _table(title: str, lines: Iterable[str], room: int) -> str:
-    shown = _fitting(lines, room - len(title) - 2)
+    shown = fitting.first_of(lines, room - len(title) - 2)
     return "\n".join([f"{title}:", *shown]) if shown else ""
-
-
-def _fitting(lines: Iterable[str], room: int) -> list[str]:
-    """Return the first lines that fit into so many characters, line ends included."""
-    taken: list[str] = []
-    for each in lines:
-        room -= len(each) + 1
-        if room < 0:
-            break
-        taken.append(each)
-    return taken

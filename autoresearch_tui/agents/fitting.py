@@ -1,6 +1,7 @@
 """Makes a prompt fit a small context: what matters least is left out first, and marked."""
 
 import ast
+from collections.abc import Iterable
 
 LEFT_OUT = "..."
 
@@ -14,14 +15,15 @@ def squeeze(text: str, limit: int) -> str:
         return text
     lines = text.split("\n")
     room = limit - len(LEFT_OUT) - 2
-    head, tail = _taken(lines, room // 2), _taken(lines[::-1], room - room // 2)[::-1]
+    head, tail = first_of(lines, room // 2), first_of(lines[::-1], room - room // 2)[::-1]
     if not head and not tail:
         # One line that is longer than all that there is place for.
         return text[: max(0, limit)]
     return "\n".join([*head, LEFT_OUT, *tail])[: max(0, limit)]
 
 
-def _taken(lines: list[str], room: int) -> list[str]:
+def first_of(lines: Iterable[str], room: int) -> list[str]:
+    """Return the first lines that fit into so many characters, line ends included."""
     taken: list[str] = []
     for line in lines:
         room -= len(line) + 1

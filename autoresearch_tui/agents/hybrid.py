@@ -17,8 +17,8 @@ from autoresearch_tui.agents.base import (
     Repairer,
     Think,
 )
-from autoresearch_tui.record.events import Usage
 from autoresearch_tui.record.samples import ThoughtKind
+from autoresearch_tui.record.vocabulary import Usage
 
 REST_FIRST_S = 15.0
 REST_LONGEST_S = 300.0
@@ -89,14 +89,14 @@ class HybridAgent:
             try:
                 proposal = await agent.propose(context, think)
             except ProposalError as error:
-                spent, failed = added(spent, error.usage), error
+                spent, failed = spent + error.usage, error
                 think(ThoughtKind.ERROR, f"{agent.name}: {error}")
                 if agent is self._thinker:
                     self._rest(error)
             else:
                 if agent is self._thinker:
                     self._failures = 0
-                return replace(proposal, by=agent.name, usage=added(spent, proposal.usage))
+                return replace(proposal, by=agent.name, usage=spent + proposal.usage)
         failed.usage = spent
         raise failed
 
@@ -105,14 +105,3 @@ class HybridAgent:
         doublings, self._failures = min(self._failures, 10), self._failures + 1
         rest_s = min(REST_FIRST_S * 2**doublings, REST_LONGEST_S)
         self._rests_until = time.monotonic() + max(rest_s, min(error.retry_after_s, 3600.0))
-
-
-def added(one: Usage, other: Usage) -> Usage:
-    """Return what two proposals cost together; it has no price yet."""
-    return Usage(
-        seconds=one.seconds + other.seconds,
-        input_tokens=one.input_tokens + other.input_tokens,
-        output_tokens=one.output_tokens + other.output_tokens,
-        cache_read_tokens=one.cache_read_tokens + other.cache_read_tokens,
-        cache_write_tokens=one.cache_write_tokens + other.cache_write_tokens,
-    )

@@ -4,7 +4,7 @@ import time
 from dataclasses import dataclass, fields
 
 from autoresearch_tui.agents.base import Spending
-from autoresearch_tui.record.events import Usage
+from autoresearch_tui.record.vocabulary import Usage
 
 CHARACTERS_PER_TOKEN = 4
 """Of text that a model wrote, where nobody counted: a little more than English and code have."""

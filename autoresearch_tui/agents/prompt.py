@@ -8,9 +8,9 @@ printed is data: quoted, cut short and marked as such, wherever it is shown (`qu
 from autoresearch_tui.agents import quoting
 from autoresearch_tui.agents.base import Context
 from autoresearch_tui.agents.digest import digest, line
-from autoresearch_tui.record.events import Standing
 from autoresearch_tui.record.plateau import plateau
 from autoresearch_tui.record.state import Experiment, SessionState
+from autoresearch_tui.record.vocabulary import Standing
 
 DIFF_CHARACTERS = 8_000
 REFUSAL_CHARACTERS = 500

@@ -7,9 +7,9 @@ what became of a name. Where nobody took note of the names, the words of the tit
 import re
 from dataclasses import dataclass, field
 
-from autoresearch_tui.record.events import Status
 from autoresearch_tui.record.plateau import TRIED
 from autoresearch_tui.record.state import Experiment, SessionState
+from autoresearch_tui.record.vocabulary import Status
 
 NAMES_AT_MOST = 4
 """An edit that touches more names is of no single one."""

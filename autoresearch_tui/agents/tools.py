@@ -18,7 +18,7 @@ from autoresearch_tui.agents.toolbox import (
     WriteNotebook,
     WriteTrain,
 )
-from autoresearch_tui.record.events import Usage
+from autoresearch_tui.record.vocabulary import Usage
 
 TITLE_CHARACTERS = 100
 HYPOTHESIS_CHARACTERS = 4_000

@@ -1,8 +1,11 @@
 """The tpe agent: moves the ALL_CAPS numbers of `train.py` by statistics alone.
 
-It needs no key and no network, and is the control that a language model has to beat. All that it
-knows it reads from the session's state and files at every proposal, so a resumed night, or one
-that another agent began, is no different from its own.
+It needs no key and no network, and is the control that a language model has to beat. Its name is
+that of the usual sampler for such a search, and `sampler` takes that one's place: where a hundred
+noisy trials are all there are, it goes further with them (`benchmarks/search.py`).
+
+All that it knows it reads from the session's state and files at every proposal, so a resumed night,
+or one that another agent began, is no different from its own.
 """
 
 import asyncio
@@ -18,8 +21,8 @@ from autoresearch_tui.agents.constants import Constant, Value
 from autoresearch_tui.agents.ladders import Ladder
 from autoresearch_tui.agents.relations import Relation
 from autoresearch_tui.agents.trials import Trial, TrialReader
-from autoresearch_tui.record.events import Direction, Usage
 from autoresearch_tui.record.samples import ThoughtKind
+from autoresearch_tui.record.vocabulary import Direction, Usage
 
 LEAST_CHANGES = 8
 """Measured changes below which nothing is said of what the next one may bring."""

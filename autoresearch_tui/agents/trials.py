@@ -11,8 +11,8 @@ from autoresearch_tui.agents import constants
 from autoresearch_tui.agents.base import Archive, Context, Past
 from autoresearch_tui.agents.constants import Constant, Value
 from autoresearch_tui.agents.ladders import Ladder
-from autoresearch_tui.record.events import Status
 from autoresearch_tui.record.state import Experiment, SessionState
+from autoresearch_tui.record.vocabulary import Status
 
 LEARNED_FROM = 1000
 """How many experiments are learned from, the latest; none is proposed again, however old."""

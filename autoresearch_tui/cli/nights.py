@@ -15,9 +15,9 @@ from autoresearch_tui import headless, settings
 from autoresearch_tui import session as sessions
 from autoresearch_tui.cli import common
 from autoresearch_tui.control import client, messages
-from autoresearch_tui.record.events import ApprovalMode
 from autoresearch_tui.record.fold import fold
 from autoresearch_tui.record.journal import JournalReader
+from autoresearch_tui.record.vocabulary import ApprovalMode
 from autoresearch_tui.report import summary
 from autoresearch_tui.session import LabLife, Session, SessionError
 from autoresearch_tui.settings import Layer, SettingsError

@@ -9,7 +9,7 @@ from pathlib import Path
 from autoresearch_tui import __version__
 from autoresearch_tui.cli import common, deciding, nights, reading, steering, upkeep
 from autoresearch_tui.control import messages
-from autoresearch_tui.record.events import Absence, ApprovalMode
+from autoresearch_tui.record.vocabulary import Absence, ApprovalMode
 
 
 def build() -> argparse.ArgumentParser:

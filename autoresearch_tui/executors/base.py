@@ -7,7 +7,7 @@ from typing import Protocol
 
 import msgspec
 
-from autoresearch_tui.record.events import RunOutcome
+from autoresearch_tui.record.vocabulary import RunOutcome
 
 
 class ExecutorError(Exception):

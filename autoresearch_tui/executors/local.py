@@ -13,7 +13,7 @@ import msgspec
 from autoresearch_tui.executors import supervisor, sweep
 from autoresearch_tui.executors.base import Ended, ExecutorError, Job, JobEvent, Started, Warm
 from autoresearch_tui.executors.sandbox import NO_SANDBOX, Sandbox
-from autoresearch_tui.record.events import RunOutcome
+from autoresearch_tui.record.vocabulary import RunOutcome
 
 EVENT_LIMIT_BYTES = 1 << 20
 PASSED_ON = frozenset(

@@ -3,8 +3,8 @@
 import msgspec
 
 from autoresearch_tui.record import events
-from autoresearch_tui.record.events import Absence, ApprovalMode
 from autoresearch_tui.record.state import Experiment, Phase, SessionState
+from autoresearch_tui.record.vocabulary import Absence, ApprovalMode
 from autoresearch_tui.settings import ApprovalSettings
 
 BY_POLICY = "the policy for absence"

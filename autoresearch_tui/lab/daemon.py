@@ -40,9 +40,9 @@ from autoresearch_tui.lab.seal import SealBroken, seal, seal_snapshot
 from autoresearch_tui.lab.telemetry import Telemetry
 from autoresearch_tui.lab.tools import Hear, Tools, hear_nothing
 from autoresearch_tui.record import events
-from autoresearch_tui.record.events import Level
 from autoresearch_tui.record.fold import fold
 from autoresearch_tui.record.journal import Journal, JournalReader
+from autoresearch_tui.record.vocabulary import Level
 from autoresearch_tui.session import Session, SessionError, SessionLock
 from autoresearch_tui.settings import Settings, SettingsError
 
@@ -265,7 +265,7 @@ def record_start(lab: Lab, tools: Tools, launch: Launch, notice: str | None) -> 
             data=launch.data,
             limits=tools.limits.described(),
             sandbox=tools.machine.sandbox.level,
-            frozen=tools.settings.agent.frozen,
+            frozen=tools.settings.frozen,
             last_beat_at=session.last_beat_at(tools.session),
             metric=tools.settings.run.metric,
             direction=tools.settings.run.direction,

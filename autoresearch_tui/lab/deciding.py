@@ -11,8 +11,8 @@ from autoresearch_tui.lab.repository import ExperimentRepository
 from autoresearch_tui.lab.storing import change_between, commit_below, restated, write_files
 from autoresearch_tui.lab.tools import Record
 from autoresearch_tui.record import events
-from autoresearch_tui.record.events import ApprovalMode, Status
 from autoresearch_tui.record.state import Experiment, SessionState
+from autoresearch_tui.record.vocabulary import ApprovalMode, Status
 from autoresearch_tui.session import Session
 from autoresearch_tui.syntax import syntax_trouble
 

@@ -5,8 +5,8 @@ import contextlib
 import sys
 
 from autoresearch_tui.executors.base import Ended
-from autoresearch_tui.record.events import RunOutcome
 from autoresearch_tui.record.state import Experiment
+from autoresearch_tui.record.vocabulary import RunOutcome
 
 FAULT = "the device failed"
 """How the reason begins of a run that is queued again because of the machine."""

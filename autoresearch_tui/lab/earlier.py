@@ -6,7 +6,7 @@ from pathlib import Path
 
 from autoresearch_tui import session as sessions
 from autoresearch_tui.agents.base import Past
-from autoresearch_tui.lab.proposing import SessionArchive
+from autoresearch_tui.lab.archive import SessionArchive
 from autoresearch_tui.record.fold import fold
 from autoresearch_tui.record.journal import JournalReader
 from autoresearch_tui.record.state import SessionState

@@ -23,8 +23,8 @@ from autoresearch_tui.executors.sandbox import Level, Sandbox
 from autoresearch_tui.lab import compile_cache, reported, snapshot, stages
 from autoresearch_tui.lab.reported import Reported
 from autoresearch_tui.lab.snapshot import Snapshot
-from autoresearch_tui.record.events import Direction, RunOutcome, Standing
 from autoresearch_tui.record.state import SessionState
+from autoresearch_tui.record.vocabulary import Direction, RunOutcome, Standing
 from autoresearch_tui.session import Session, SessionError, runtime_folder
 from autoresearch_tui.settings import FILE_NAME, RunSettings, Settings
 

@@ -7,10 +7,9 @@ from autoresearch_tui.lab.hand import HUMAN_AGENT
 from autoresearch_tui.lab.repository import ExperimentRepository
 from autoresearch_tui.lab.tools import Record
 from autoresearch_tui.record import events
-from autoresearch_tui.record.state import Phase, SessionState
+from autoresearch_tui.record.state import NOT_STARTED, SessionState
 
 NAME_CHARACTERS = 100
-NOT_STARTED = (Phase.QUEUED, Phase.WAITING_FOR_APPROVAL)
 
 
 def freeze(

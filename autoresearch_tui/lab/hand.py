@@ -12,8 +12,8 @@ from autoresearch_tui.lab import clock, notebook
 from autoresearch_tui.lab.repository import ExperimentRepository
 from autoresearch_tui.lab.tools import Record
 from autoresearch_tui.record import events
-from autoresearch_tui.record.events import Status
 from autoresearch_tui.record.state import Experiment, SessionState
+from autoresearch_tui.record.vocabulary import Status
 from autoresearch_tui.syntax import syntax_trouble
 
 HUMAN_AGENT = "human"

@@ -3,8 +3,8 @@
 import math
 from dataclasses import dataclass
 
-from autoresearch_tui.record.events import Direction, RunOutcome, Status
 from autoresearch_tui.record.state import Experiment
+from autoresearch_tui.record.vocabulary import Direction, RunOutcome, Status
 
 STATUS_OF_OUTCOME = {
     RunOutcome.CRASH: Status.CRASH,

@@ -17,11 +17,11 @@ import psutil
 from autoresearch_tui import session as sessions
 from autoresearch_tui.lab import foreign, machine, snapshot
 from autoresearch_tui.lab.repository import TRAIN_FILE, ExperimentRepository
-from autoresearch_tui.record.events import DataSet, Direction, Hardware
 from autoresearch_tui.record.fold import fold
 from autoresearch_tui.record.journal import JournalReader
 from autoresearch_tui.record.metric import BITS_PER_BYTE
 from autoresearch_tui.record.state import SessionState
+from autoresearch_tui.record.vocabulary import DataSet, Direction, Hardware
 from autoresearch_tui.session import LabLife, Session, SessionError
 from autoresearch_tui.settings import FILE_NAME, Settings
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from autoresearch_tui.lab import foreign
 from autoresearch_tui.lab.launcher import CONTRACT, PREPARE_FILE
 from autoresearch_tui.lab.repository import TRAIN_FILE
-from autoresearch_tui.record.events import Direction
+from autoresearch_tui.record.vocabulary import Direction
 from autoresearch_tui.session import SessionError
 from autoresearch_tui.settings import FILE_NAME
 

@@ -3,8 +3,8 @@
 import time
 from datetime import datetime, timedelta
 
-from autoresearch_tui.record.events import Direction, Status
 from autoresearch_tui.record.state import Phase, SessionState
+from autoresearch_tui.record.vocabulary import Direction, Status
 from autoresearch_tui.settings import LimitSettings, SettingsError
 
 SECONDS_PER_HOUR = 3600.0

@@ -33,14 +33,14 @@ from autoresearch_tui.lab.tools import CanNotGoOn, Tools
 from autoresearch_tui.lab.turns import Turns
 from autoresearch_tui.lab.verdicts import Verdicts
 from autoresearch_tui.record import events
-from autoresearch_tui.record.events import KnownFact, Level, RunOutcome, Status
+from autoresearch_tui.record.events import KnownFact
 from autoresearch_tui.record.fold import apply
 from autoresearch_tui.record.journal import Journal
-from autoresearch_tui.record.state import Activity, Experiment, Phase, SessionState
+from autoresearch_tui.record.state import NOT_STARTED, Activity, Experiment, Phase, SessionState
+from autoresearch_tui.record.vocabulary import Level, RunOutcome, Status
 from autoresearch_tui.session import Session
 
 IDLE = (Activity.PAUSED, Activity.WAITING_FOR_HUMAN, Activity.OFF)
-NOT_STARTED = (Phase.QUEUED, Phase.WAITING_FOR_APPROVAL)
 
 
 class Lab:

@@ -11,7 +11,7 @@ import psutil
 import pynvml  # pyright: ignore[reportMissingTypeStubs]
 
 from autoresearch_tui.lab.stages import usable_cores
-from autoresearch_tui.record.events import Hardware
+from autoresearch_tui.record.vocabulary import Hardware
 from autoresearch_tui.settings import Device
 
 MIB = 1 << 20

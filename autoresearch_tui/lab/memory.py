@@ -12,9 +12,9 @@ from autoresearch_tui.lab.repository import ExperimentRepository
 from autoresearch_tui.lab.tools import Record
 from autoresearch_tui.lab.tried import Tried
 from autoresearch_tui.record import events
-from autoresearch_tui.record.events import Level
 from autoresearch_tui.record.plateau import plateau
 from autoresearch_tui.record.state import SessionState
+from autoresearch_tui.record.vocabulary import Level
 from autoresearch_tui.session import Session
 
 

@@ -9,9 +9,9 @@ import pygit2
 from autoresearch_tui import __version__
 from autoresearch_tui.lab.judge import Verdict
 from autoresearch_tui.lab.repository import TRAIN_FILE
-from autoresearch_tui.record.events import Hardware, Status
 from autoresearch_tui.record.metric import change_words
 from autoresearch_tui.record.state import Experiment, Phase, SessionState
+from autoresearch_tui.record.vocabulary import Hardware, Status
 
 MESSAGE_COLUMNS = 72
 RESULTS_HEADER = "commit\tval_bpb\tmemory_gb\tstatus\tdescription"

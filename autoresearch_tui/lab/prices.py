@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from autoresearch_tui.record.events import Usage
+from autoresearch_tui.record.vocabulary import Usage
 from autoresearch_tui.settings import Price
 
 TOKENS_PER_PRICE = 1e6

@@ -1,15 +1,11 @@
-"""Asks the agent for the next edit, and stores what it says and what it proposes."""
+"""Asks an agent for the next edit, or another one where it can not answer."""
 
 import asyncio
-import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
-
-import msgspec
 
 from autoresearch_tui.agents.base import (
     Agent,
@@ -23,44 +19,26 @@ from autoresearch_tui.agents.base import (
     Think,
     nothing_earlier,
 )
-from autoresearch_tui.lab import (
-    backlog,
-    clock,
-    frozen,
-    likeness,
-    notebook,
-    page,
-    repairs,
-    stages,
-)
+from autoresearch_tui.lab import archive, clock, frozen, page, repairs, stages
+from autoresearch_tui.lab.archive import SessionArchive
 from autoresearch_tui.lab.contest import Contest
-from autoresearch_tui.lab.hand import HUMAN_AGENT
+from autoresearch_tui.lab.intake import Intake
 from autoresearch_tui.lab.memory import Memory
 from autoresearch_tui.lab.patience import Aside, OutOfPatience, Patience
-from autoresearch_tui.lab.prices import NO_PRICES, Prices
-from autoresearch_tui.lab.rebase import as_it_is, merge
-from autoresearch_tui.lab.repository import ExperimentRepository
 from autoresearch_tui.lab.roster import Step
-from autoresearch_tui.lab.storing import Change, change_between, commit_below, write_files
+from autoresearch_tui.lab.thoughts import Thoughts
+from autoresearch_tui.lab.tools import Record
 from autoresearch_tui.record import events
-from autoresearch_tui.record.events import KnownFact, Level
-from autoresearch_tui.record.lines import LineTail, LineWriter
 from autoresearch_tui.record.masking import mask
-from autoresearch_tui.record.samples import StepSample, Thought, ThoughtKind
+from autoresearch_tui.record.samples import ThoughtKind
 from autoresearch_tui.record.state import Experiment, SessionState
-from autoresearch_tui.session import Session
+from autoresearch_tui.record.vocabulary import Level
 from autoresearch_tui.settings import Settings
 
-BASELINE_AGENT = "baseline"
-FLUSH_INTERVAL_S = 0.5
-OUTPUT_TAIL_LINES = 30
 AGENT_SEEDS = 1 << 32
-STREAMED = (ThoughtKind.TEXT, ThoughtKind.THINKING)
 
 log = logging.getLogger(__name__)
-_steps = msgspec.json.Decoder(StepSample)
 
-Record = Callable[[KnownFact], None]
 AskFor = Callable[[int, str, PermissionRequest], Awaitable[bool | None]]
 """Puts a request of an agent, by name, for the proposal of a number, to people."""
 
@@ -74,91 +52,28 @@ class NoProposal(Exception):
     """No agent is left that could propose anything; the message says why."""
 
 
-class SessionArchive:
-    """The files of a session's experiments, as agents may read them."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
-
-    def train(self, experiment: int) -> str:
-        """Return an experiment's `train.py`; empty where it can not be read."""
-        return _read(self._session.train_file(experiment))
-
-    def diff(self, experiment: int) -> str:
-        """Return an experiment's change against its parent; empty for the baseline."""
-        return _read(self._session.diff(experiment))
-
-    def output_tail(self, experiment: int) -> str:
-        """Return the last lines that an experiment's run printed."""
-        return stages.last_lines(self._session.output(experiment), OUTPUT_TAIL_LINES)
-
-    def curve(self, experiment: int) -> list[StepSample]:
-        """Return what an experiment's run logged, oldest first: its own word, shown only."""
-        samples: list[StepSample] = []
-        for line in LineTail(self._session.metrics(experiment)).read():
-            with contextlib.suppress(msgspec.DecodeError):
-                samples.append(_steps.decode(line))
-        return samples
-
-
-class Thoughts:
-    """Writes what agents think aloud to `reasoning.jsonl`, twice a second at most."""
-
-    def __init__(self, path: Path) -> None:
-        self._writer = LineWriter(path)
-        self._pending: list[Thought] = []
-
-    def add(self, experiment: int, kind: ThoughtKind, text: str) -> None:
-        """Keep a piece for the next write; pieces of one stream become one."""
-        last = self._pending[-1] if self._pending else None
-        if last and last.kind is kind and kind in STREAMED and last.experiment == experiment:
-            self._pending[-1] = msgspec.structs.replace(last, text=last.text + text)
-        else:
-            thought = Thought(at=clock.now(), experiment=experiment, kind=kind, text=text)
-            self._pending.append(thought)
-
-    def flush(self) -> None:
-        """Write what was kept. Thoughts that can not be stored are lost; the night goes on."""
-        pending, self._pending = self._pending, []
-        with contextlib.suppress(OSError):
-            self._writer.write(
-                *(
-                    msgspec.json.encode(msgspec.structs.replace(one, text=mask(one.text)))
-                    for one in pending
-                )
-            )
-
-    async def flush_regularly(self) -> None:
-        """Write at every interval, until cancelled."""
-        while True:
-            await asyncio.sleep(FLUSH_INTERVAL_S)
-            if self._pending:
-                self.flush()
-
-
 class Proposer:
-    """Turns an agent's answers into stored experiments."""
+    """Turns agents' answers into experiments."""
 
     def __init__(
         self,
-        session: Session,
-        repository: ExperimentRepository,
+        intake: Intake,
         agent: Agent,
         fallback: Agent,
         settings: Settings,
-        prices: Prices = NO_PRICES,
         rivals: Sequence[Agent] = (),
         earlier: Earlier = nothing_earlier,
         ask_for: AskFor = ask_nobody,
     ) -> None:
         """Ask `agent`, or one of its `rivals`; when none can go on, `fallback`.
 
-        What they use costs `prices`, and `earlier` sessions they may learn from. What they need a
+        What they propose goes to `intake`; from `earlier` sessions they may learn. What they need a
         person for is asked through `ask_for`.
         """
-        self._session = session
-        self._repository = repository
-        self._prices = prices
+        self._intake = intake
+        self._session = intake.session
+        self._repository = intake.repository
+        self._prices = intake.prices
         self._contest = Contest(agent, rivals, fallback, settings.watchdog.repeats)
         self._roster = self._aside_of = self._contest.lead
         """Whose turn it is, and of whom something is asked beside it."""
@@ -171,11 +86,11 @@ class Proposer:
         self._earlier = earlier
         self._ask_for = ask_for
         self._patience = Patience(max(options.limit_s for options in chosen))
-        self._memory = Memory(session, repository)
+        self._memory = Memory(self._session, self._repository)
         self._aside: Aside | None = None
         self._refused: dict[str, str] = {}
         """Why the last answer of an agent could not be run, by its name."""
-        self._thoughts = Thoughts(session.reasoning)
+        self._thoughts = Thoughts(self._session.reasoning)
 
     @property
     def has_stuck_agent(self) -> bool:
@@ -185,43 +100,6 @@ class Proposer:
     def computes_here(self, state: SessionState) -> bool:
         """Return whether the agent whose turn comes next computes in this process."""
         return self._contest.pick(state, time.monotonic()).agent.computes_here
-
-    def baseline(self, state: SessionState, record: Record) -> None:
-        """Record the user's file, as it stands in the work tree, as an experiment.
-
-        Raises:
-            NoProposal: it can not be read.
-        """
-        path = self._repository.root / self._repository.edited
-        try:
-            # Byte for byte: line ends of another system are the user's too.
-            train = path.read_bytes().decode()
-        except (OSError, UnicodeDecodeError) as error:
-            raise NoProposal(f"{path} can not be read as the baseline: {error}.") from error
-        title = f"baseline: {self._repository.edited} as it stands"
-        baseline = Proposal(train=train, title=title, hypothesis="")
-        self._store(state, record, baseline, parent=None, agent=BASELINE_AGENT, model=None)
-
-    def take_queued(self, state: SessionState, record: Record) -> None:
-        """Make the oldest of people's queued edits the next experiment.
-
-        Where the incumbent is not what it was made to, it is carried over; where that can not be,
-        it is run as it is, and a notice says so.
-        """
-        queued, incumbent = state.queued_edits[0], state.best
-        assert incumbent is not None
-        train, base = self._repository.train(queued.commit), self._repository.parent(queued.commit)
-        original = self._repository.train(incumbent.commit)
-        if base is not None and self._repository.train(base) != original:
-            merged = merge(self._repository, base, incumbent, queued.commit)
-            if merged.train is not None:
-                train = merged.train
-            else:
-                record(as_it_is(state.next_number, merged.trouble))
-        proposal = Proposal(train=train, title=queued.title, hypothesis=queued.hypothesis)
-        self._store(
-            state, record, proposal, incumbent.number, HUMAN_AGENT, model=None, edit=queued.edit
-        )
 
     async def propose(self, state: SessionState, record: Record) -> None:
         """Ask for one edit and record it, or record that there was none.
@@ -285,7 +163,7 @@ class Proposer:
             self._record_cancelled(agent, number, record, spending)
             raise
         else:
-            self._store(state, record, proposal, incumbent.number, agent.name, agent.model)
+            self._intake.store(state, record, proposal, incumbent.number, agent.name, agent.model)
             self._refused.pop(agent.name, None)
             self._note_answer(agent, record)
         finally:
@@ -299,7 +177,7 @@ class Proposer:
         return Context(
             experiment=number,
             seed=stages.seed(f"{state.session_id}/proposal", number, state.facts) % AGENT_SEEDS,
-            program=_read(self._repository.root / "program.md"),
+            program=archive.read(self._repository.root / "program.md"),
             incumbent=incumbent.number,
             train=train,
             # An agent may read it in a thread, while what is in flight goes on.
@@ -470,58 +348,3 @@ class Proposer:
         for agent in self._contest.agents:
             if isinstance(agent, Closable):
                 await agent.close()
-
-    def _store(
-        self,
-        state: SessionState,
-        record: Record,
-        proposal: Proposal,
-        parent: int | None,
-        agent: str,
-        model: str | None,
-        edit: int | None = None,
-    ) -> None:
-        """Write the files and the commit, then the fact, then the reference."""
-        number = state.next_number
-        title = notebook.one_line(proposal.title)
-        change = Change()
-        if parent is not None:
-            before = self._repository.train(state.experiments[parent].commit)
-            change = change_between(before, proposal.train, self._repository.edited, state)
-        commit = self._repository.store(
-            proposal.train,
-            commit_below(state, parent),
-            notebook.proposal_message(number, title, proposal.hypothesis),
-            agent,
-        )
-        proposed = events.Proposed(
-            at=clock.now(),
-            experiment=number,
-            parent=parent,
-            commit=commit,
-            title=title,
-            hypothesis=proposal.hypothesis,
-            expected_change=proposal.expected_change,
-            agent=agent,
-            model=model,
-            lines_added=change.added,
-            lines_removed=change.removed,
-            usage=self._prices.priced(model, proposal.usage),
-            marks=list(change.marks),
-            edit=edit,
-            repairs=proposal.repairs,
-            touched=list(change.touched),
-            tree_digest=likeness.tree_digest(proposal.train),
-            idea=backlog.taken(state, proposal),
-            by=proposal.by,
-        )
-        write_files(self._session, proposed, proposal.train, change.diff)
-        record(proposed)
-        self._repository.reference_experiment(number, commit)
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8", errors="replace")
-    except FileNotFoundError:
-        return ""

@@ -14,8 +14,8 @@ from autoresearch_tui.lab.repository import ExperimentRepository
 from autoresearch_tui.lab.storing import change_between, commit_below, restated, write_files
 from autoresearch_tui.lab.tools import Record, Tools
 from autoresearch_tui.record import events
-from autoresearch_tui.record.events import Level, Status
 from autoresearch_tui.record.state import Experiment, SessionState
+from autoresearch_tui.record.vocabulary import Level, Status
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ proposes then is an experiment of its own.
 import re
 
 from autoresearch_tui.agents.base import Agent, Archive, Repair, Repairer
-from autoresearch_tui.record.events import Status
 from autoresearch_tui.record.state import Experiment, SessionState
+from autoresearch_tui.record.vocabulary import Status
 
 LOOKED_AT = 4
 """The latest experiments; a fault that is older than that is let go."""

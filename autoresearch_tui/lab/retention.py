@@ -16,10 +16,10 @@ from pathlib import Path
 
 from autoresearch_tui import session as sessions
 from autoresearch_tui.lab import stages
-from autoresearch_tui.record.events import Status
 from autoresearch_tui.record.fold import fold
 from autoresearch_tui.record.journal import JournalReader
 from autoresearch_tui.record.state import Experiment, SessionState
+from autoresearch_tui.record.vocabulary import Status
 from autoresearch_tui.session import LabLife, Session, SessionError, SessionLock
 from autoresearch_tui.settings import RetentionSettings
 

@@ -22,9 +22,9 @@ from autoresearch_tui.lab.seal import SealBroken
 from autoresearch_tui.lab.standby import Spare
 from autoresearch_tui.lab.tools import CanNotGoOn, Record, Tools
 from autoresearch_tui.record import events
-from autoresearch_tui.record.events import RunOutcome, Standing
 from autoresearch_tui.record.journal import Journal
 from autoresearch_tui.record.state import Experiment, SessionState
+from autoresearch_tui.record.vocabulary import RunOutcome, Standing
 
 FREE_MB_WANTED = 64.0
 EVALUATIONS_ALLOWED = 2

@@ -22,8 +22,8 @@ from autoresearch_tui.executors.base import Confinement, Ended, Job, Trial
 from autoresearch_tui.executors.local import child_environment
 from autoresearch_tui.executors.sandbox import NO_SANDBOX, Sandbox
 from autoresearch_tui.lab import compile_cache
-from autoresearch_tui.record.events import RunOutcome
 from autoresearch_tui.record.masking import SECRET_CHARACTERS, mask
+from autoresearch_tui.record.vocabulary import RunOutcome
 from autoresearch_tui.session import Session, runtime_folder
 
 WEIGHTS = "weights.safetensors"

@@ -12,7 +12,7 @@ from enum import StrEnum
 from autoresearch_tui.executors.base import ExecutorError, Job, RunningJob
 from autoresearch_tui.lab import stages
 from autoresearch_tui.lab.tools import Tools
-from autoresearch_tui.record.events import Hardware
+from autoresearch_tui.record.vocabulary import Hardware
 from autoresearch_tui.settings import Overlap
 
 AUTO_FROM_MB = 24_000

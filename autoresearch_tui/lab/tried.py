@@ -5,8 +5,8 @@ import hashlib
 from autoresearch_tui.agents.base import ProposalError
 from autoresearch_tui.lab import likeness
 from autoresearch_tui.lab.repository import ExperimentRepository, RepositoryError
-from autoresearch_tui.record.events import Status, Usage
 from autoresearch_tui.record.state import Experiment, SessionState
+from autoresearch_tui.record.vocabulary import Status, Usage
 
 UNTRIED = (Status.SKIPPED, Status.KILLED, Status.DUPLICATE)
 """Verdicts that say nothing of the file."""

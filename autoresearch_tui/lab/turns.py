@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 
 from autoresearch_tui.lab.earlier import EarlierSessions
+from autoresearch_tui.lab.intake import Intake
 from autoresearch_tui.lab.proposing import AskFor, NoProposal, Proposer
 from autoresearch_tui.lab.standby import is_overlapping
 from autoresearch_tui.lab.tools import CanNotGoOn, Record, Tools
@@ -28,13 +29,12 @@ class Turns:
         self._state = state
         self._record = record
         self._begin = begin
+        self._intake = Intake(tools.session, tools.repository, tools.prices)
         self._proposer = Proposer(
-            tools.session,
-            tools.repository,
+            self._intake,
             tools.agent,
             tools.fallback,
             tools.settings,
-            tools.prices,
             tools.rivals,
             EarlierSessions(tools.session, state).read,
             ask,
@@ -80,7 +80,7 @@ class Turns:
         elif not self._has_place():
             return
         elif state.queued_edits:
-            self._proposer.take_queued(state, self._record)
+            self._intake.take_queued(state, self._record)
         elif self._may_ask():
             self._proposal = self._begin(self._propose(), self._forget_proposal)
 
@@ -130,7 +130,4 @@ class Turns:
                 f"{session.output(baseline.number)}. Mend {edited}, then go on with: "
                 f"autoresearch run --tag {session.tag}"
             )
-        try:
-            self._proposer.baseline(state, self._record)
-        except NoProposal as error:
-            raise CanNotGoOn(str(error)) from error
+        self._intake.baseline(state, self._record)

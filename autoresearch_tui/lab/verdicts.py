@@ -10,8 +10,8 @@ from autoresearch_tui.lab.runs import record_end
 from autoresearch_tui.lab.storing import commit_below
 from autoresearch_tui.lab.tools import Record, Tools
 from autoresearch_tui.record import events
-from autoresearch_tui.record.events import Level, RunOutcome, Status
 from autoresearch_tui.record.state import Experiment, Phase, SessionState
+from autoresearch_tui.record.vocabulary import Level, RunOutcome, Status
 
 INTERRUPTED_BY_LAB = "the lab ended while it ran"
 INTERRUPTED_AHEAD = "the lab ended while it started up"

@@ -14,8 +14,8 @@ from collections import Counter
 from dataclasses import dataclass
 from itertools import islice
 
-from autoresearch_tui.record.events import Status
 from autoresearch_tui.record.state import Experiment, SessionState
+from autoresearch_tui.record.vocabulary import Status
 from autoresearch_tui.settings import WatchdogSettings
 
 NAME = "the watchdog"

@@ -1,9 +1,10 @@
 """What of a night is worth telling somebody who does not watch it."""
 
 from autoresearch_tui.record import events
-from autoresearch_tui.record.events import AnyFact, Direction, Level, Status
+from autoresearch_tui.record.events import AnyFact
 from autoresearch_tui.record.metric import change_words
 from autoresearch_tui.record.state import SessionState
+from autoresearch_tui.record.vocabulary import Direction, Level, Status
 
 STREAK = 5
 """So many experiments in a row without a result are told, once a streak."""

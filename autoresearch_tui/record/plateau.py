@@ -4,8 +4,8 @@ import math
 import statistics
 from dataclasses import dataclass
 
-from autoresearch_tui.record.events import Status
 from autoresearch_tui.record.state import Experiment, SessionState
+from autoresearch_tui.record.vocabulary import Status
 
 PLATEAU_AFTER = 15
 """So many experiments in a row without a gain that stands out are a plateau."""

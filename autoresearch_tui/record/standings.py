@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from autoresearch_tui.record.events import Status
 from autoresearch_tui.record.state import Experiment, SessionState
+from autoresearch_tui.record.vocabulary import Status
 
 NO_AGENTS = ("", "baseline", "human")
 """Who is named as an experiment's agent and is none."""

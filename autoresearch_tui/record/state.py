@@ -9,13 +9,13 @@ from enum import StrEnum
 
 import msgspec
 
-from autoresearch_tui.record.events import (
+from autoresearch_tui.record.events import Notice
+from autoresearch_tui.record.vocabulary import (
     Absence,
     ApprovalMode,
     DataSet,
     Direction,
     Hardware,
-    Notice,
     Standing,
     Status,
     Usage,
@@ -40,6 +40,7 @@ class Phase(StrEnum):
     JUDGED = "judged"
 
 
+NOT_STARTED = (Phase.QUEUED, Phase.WAITING_FOR_APPROVAL)
 IN_FLIGHT = (Phase.STARTING, Phase.COMPILING, Phase.TRAINING, Phase.EVALUATING)
 """The phases in which there is a process."""
 

@@ -1,6 +1,6 @@
 """What a proposal cost, in words."""
 
-from autoresearch_tui.record.events import Usage
+from autoresearch_tui.record.vocabulary import Usage
 
 
 def usage_words(usage: Usage) -> str:

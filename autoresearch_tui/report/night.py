@@ -6,10 +6,10 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from autoresearch_tui.record.events import Direction, Status
 from autoresearch_tui.record.journal import JournalReader
 from autoresearch_tui.record.metric import change_words
 from autoresearch_tui.record.state import Activity, Experiment, SessionState
+from autoresearch_tui.record.vocabulary import Direction, Status
 from autoresearch_tui.report import standings
 from autoresearch_tui.report.markdown import code, fenced, inline, table
 from autoresearch_tui.report.summary import duration

@@ -51,11 +51,11 @@ def _cells(standing: Standing, spent: Spent, metric: str, *, first: bool) -> Ite
     yield str(standing.keeps)
     yield change_words(standing.gain, metric).lstrip("+") if standing.gain else "0"
     yield f"{standing.hours:.2f}"
-    yield "" if rate is None else f"{rate:.4g}"
+    yield "" if rate is None else change_words(rate, metric).lstrip("+")
     yield "" if failed is None else f"{failed:.0%}"
     yield "" if agree.rank is None else f"{agree.rank:+.2f}"
     yield "" if agree.sign is None else f"{agree.sign:.0%}"
-    yield "" if agree.error is None else f"{agree.error:.4g}"
+    yield "" if agree.error is None else change_words(agree.error, metric).lstrip("+")
     yield f"{spent.tokens:,}" if first else ""
     yield _dollars(spent) if first else ""
 

@@ -4,11 +4,11 @@ import shutil
 import statistics
 from collections.abc import Iterator, Mapping
 
-from autoresearch_tui.record.events import Standing
 from autoresearch_tui.record.metric import BITS_PER_BYTE, change_words
 from autoresearch_tui.record.plateau import plateau
 from autoresearch_tui.record.state import Activity, Experiment, Permission, SessionState
 from autoresearch_tui.record.usage import usage_words
+from autoresearch_tui.record.vocabulary import Standing
 from autoresearch_tui.session import LabLife, Session
 
 LOG_LINES = 12

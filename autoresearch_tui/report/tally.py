@@ -5,9 +5,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from autoresearch_tui.record import events
-from autoresearch_tui.record.events import AnyFact, Usage
+from autoresearch_tui.record.events import AnyFact
 from autoresearch_tui.record.fold import apply
 from autoresearch_tui.record.state import SessionState
+from autoresearch_tui.record.vocabulary import RunOutcome, Status, Usage
 
 CAUSE_CHARS = 160
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]+")
@@ -36,14 +37,13 @@ class Spent:
 
     def add(self, usage: Usage) -> None:
         """Count one proposal's usage."""
-        cache = usage.cache_read_tokens + usage.cache_write_tokens
         self.seconds += usage.seconds
         self.input_tokens += usage.input_tokens
         self.output_tokens += usage.output_tokens
         self.cache_read_tokens += usage.cache_read_tokens
         self.cache_write_tokens += usage.cache_write_tokens
         if usage.cost_usd is None:
-            self.unpriced_tokens += usage.input_tokens + usage.output_tokens + cache
+            self.unpriced_tokens += usage.tokens
         else:
             self.cost_usd += usage.cost_usd
 
@@ -91,11 +91,11 @@ class Tally:
 
 
 FAILURES = (
-    events.Status.CRASH,
-    events.Status.TIMEOUT,
-    events.Status.INVALID,
-    events.Status.KILLED,
-    events.Status.REJECTED,
+    Status.CRASH,
+    Status.TIMEOUT,
+    Status.INVALID,
+    Status.KILLED,
+    Status.REJECTED,
 )
 
 
@@ -123,7 +123,7 @@ def tally(facts: Iterable[AnyFact]) -> Tally:
                 _count(found, f"no proposal from {fact.agent}", fact.reason, fact.experiment)
             case events.ProposalCancelled():
                 found.by_agent.setdefault(fact.agent, Spent()).add(fact.usage)
-            case events.RunEnded(outcome=events.RunOutcome.INTERRUPTED):
+            case events.RunEnded(outcome=RunOutcome.INTERRUPTED):
                 found.interruptions += 1
             case events.Judged() if fact.status in FAILURES:
                 _count(found, fact.status, fact.reason, fact.experiment)

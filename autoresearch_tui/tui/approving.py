@@ -2,8 +2,8 @@
 
 from autoresearch_tui.control import client
 from autoresearch_tui.control.messages import Approve, Permit, Reject, SendBack, SetApproval
-from autoresearch_tui.record.events import ApprovalMode, Status
 from autoresearch_tui.record.state import Experiment, Permission
+from autoresearch_tui.record.vocabulary import ApprovalMode, Status
 from autoresearch_tui.tui.editing import Editing
 from autoresearch_tui.tui.screens.approval import ApprovalScreen
 from autoresearch_tui.tui.screens.dialogs import AskScreen, ChoiceScreen

@@ -7,9 +7,9 @@ from functools import cached_property
 from itertools import islice
 
 from autoresearch_tui.control.messages import repeated
-from autoresearch_tui.record.events import Direction, Status
 from autoresearch_tui.record.metric import change_words
 from autoresearch_tui.record.state import SessionState
+from autoresearch_tui.record.vocabulary import Direction, Status
 from autoresearch_tui.stats.noise import guessed_noise, repeat_noise
 
 CHANGES_FOR_NOISE = 200

@@ -4,9 +4,10 @@ import heapq
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from autoresearch_tui.record.events import Level, Notice
+from autoresearch_tui.record.events import Notice
 from autoresearch_tui.record.samples import ThoughtKind
 from autoresearch_tui.record.state import Steering
+from autoresearch_tui.record.vocabulary import Level
 from autoresearch_tui.tui import markdown
 from autoresearch_tui.tui.ascii import CROSS
 from autoresearch_tui.tui.night import Night

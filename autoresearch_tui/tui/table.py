@@ -4,8 +4,8 @@ import math
 from collections.abc import Callable, Iterable
 from enum import StrEnum
 
-from autoresearch_tui.record.events import Direction, Status
 from autoresearch_tui.record.state import Experiment, Phase, SessionState
+from autoresearch_tui.record.vocabulary import Direction, Status
 from autoresearch_tui.tui.text import one_line
 
 STATUS_ORDER = {status: place for place, status in enumerate(Status)}

@@ -2,8 +2,8 @@
 
 from enum import StrEnum
 
-from autoresearch_tui.record.events import Status
 from autoresearch_tui.record.state import Activity, Experiment, Phase, SessionState
+from autoresearch_tui.record.vocabulary import Status
 from autoresearch_tui.session import LabLife
 from autoresearch_tui.tui.ascii import CROSS
 

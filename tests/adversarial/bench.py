@@ -6,14 +6,11 @@ executor and its supervisor, `stages.evaluation_job`, the evaluator, `judge`. Wh
 all is looked at afterwards.
 """
 
-import ast
 import asyncio
 import contextlib
 import hashlib
 import os
-import re
 import shutil
-import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,18 +22,17 @@ import pygit2
 from autoresearch_tui import session as sessions
 from autoresearch_tui.executors.base import Ended, Job, Ready
 from autoresearch_tui.executors.local import LocalExecutor
-from autoresearch_tui.executors.sandbox import NO_SANDBOX, Level, Sandbox
+from autoresearch_tui.executors.sandbox import NO_SANDBOX, Sandbox
 from autoresearch_tui.lab import judge, stages
 from autoresearch_tui.lab.judge import Verdict
 from autoresearch_tui.record import events
-from autoresearch_tui.record.events import DataSet, Hardware, KnownFact, RunOutcome, Status
+from autoresearch_tui.record.events import KnownFact
 from autoresearch_tui.record.fold import fold
 from autoresearch_tui.record.journal import Journal
+from autoresearch_tui.record.vocabulary import ApprovalMode, DataSet, Hardware, RunOutcome, Status
+from tests.adversarial.case import GUARD, HERE, LIMITS_S, Case
 
 ROOT = Path(__file__).parents[2]
-HERE = Path(__file__).parent
-CASES = HERE / "cases"
-GUARD = '\n\nif __name__ == "__main__":\n    main()\n'
 NUMBER = 1
 """The experiment that cheats; number 0 is the incumbent."""
 SESSION_ID = "adversary"
@@ -47,69 +43,6 @@ SCORE_TOLERANCE = 1e-4
 NO_WEIGHTS = "it finished without saving weights"
 """What the lab says of a run whose weights are not a file of its folder."""
 DYING_S = 5.0
-LIMITS_S = {"Budget": 30.0, "Start-up": 60.0, "Evaluation": 60.0}
-
-
-@dataclass(frozen=True)
-class Case:
-    """One hostile script, and what its docstring says must become of it."""
-
-    name: str
-    tries: str
-    """What it tries, in a sentence."""
-    script: str
-    """The whole train.py."""
-    ends: str
-    """`invalid`, `crash`, `timeout`, `same score` or `no better`, both than the honest script's; or
-    `same weights`, which the honest model would score the same, so that nobody need do it."""
-    reason: str
-    """A pattern for the reason of the verdict."""
-    sandbox: str
-    """`needed`: only a sandbox stops it; `none`: it shows something without one; or `any`."""
-    idle: bool
-    """Whether it mostly sleeps."""
-    limits_s: dict[str, float]
-
-    @classmethod
-    def read(cls, name: str) -> "Case":
-        """Read a case and complete its script with the honest one's text."""
-        text = (CASES / f"{name}.py").read_text()
-        docstring = ast.get_docstring(ast.parse(text)) or ""
-        said = dict(re.findall(r"^([A-Z][\w-]+): (.+)$", docstring, re.MULTILINE))
-        return cls(
-            name=name,
-            tries=docstring.partition("\n")[0],
-            script=compose(text),
-            ends=said["Ends"],
-            reason=said.get("Reason", ""),
-            sandbox=said.get("Sandbox", "any"),
-            idle=said.get("Lane") == "idle",
-            limits_s={key: float(said.get(key, limit)) for key, limit in LIMITS_S.items()},
-        )
-
-    def is_scored(self, sandbox: Sandbox) -> bool:
-        """Return whether its weights do not tell its score by themselves."""
-        is_unconfined = self.sandbox == "needed" and sandbox.level is Level.NONE
-        return self.ends != "same weights" or is_unconfined
-
-
-def names() -> list[str]:
-    """Return the names of all cases."""
-    return sorted(path.stem for path in CASES.glob("*.py"))
-
-
-def compose(case: str) -> str:
-    """Return a script that stands alone.
-
-    It is the honest text, where the case builds on it, then the case's, then the call of `main`.
-    """
-    own, imports = re.subn(
-        r"^from tests\.adversarial\.honest import (\([^)]*\)|[^\n]*)\n",
-        "",
-        case,
-        flags=re.MULTILINE,
-    )
-    return ((HERE / "honest.py").read_text() + "\n\n" if imports else "") + own + GUARD
 
 
 @dataclass
@@ -336,7 +269,7 @@ def _past() -> list[KnownFact]:
             version="0",
             agent="scripted",
             model=None,
-            approval=events.ApprovalMode.AUTO,
+            approval=ApprovalMode.AUTO,
             budget_s=LIMITS_S["Budget"],
             hardware=hardware,
             data=DataSet(name="steps", profile="small", fingerprint="f00d"),
@@ -408,8 +341,3 @@ def _started(number: int) -> list[KnownFact]:
 def one_thread() -> dict[str, str]:
     """Return the environment that keeps each process to one thread, so that lanes do not fight."""
     return {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
-
-
-if __name__ == "__main__":
-    # `python -m tests.adversarial.bench CASE` prints the script that is run.
-    print(Case.read(sys.argv[1]).script)

@@ -14,8 +14,9 @@ from safetensors.torch import save_model
 
 import prepare
 from autoresearch_tui.executors.sandbox import NO_SANDBOX, Level, Sandbox, try_out
-from tests.adversarial import bench, honest
-from tests.adversarial.bench import Case, Outcome, World
+from tests.adversarial import bench, case, honest
+from tests.adversarial.bench import Outcome, World
+from tests.adversarial.case import Case
 
 BUSY_LANES = 3
 IDLE_LANES = 4
@@ -72,8 +73,8 @@ class Lanes:
 
 def honest_case() -> Case:
     """Return the script that does not cheat: what the others are held against."""
-    script = (bench.HERE / "honest.py").read_text() + bench.GUARD
-    return Case("honest", "", script, "same score", "", "any", False, bench.LIMITS_S)
+    script = (case.HERE / "honest.py").read_text() + case.GUARD
+    return Case("honest", "", script, "same score", "", "any", False, case.LIMITS_S)
 
 
 def trained_longer(data: Path, path: Path) -> None:

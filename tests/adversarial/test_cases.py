@@ -11,12 +11,13 @@ from collections.abc import Callable
 import pytest
 
 from autoresearch_tui.executors.sandbox import NO_SANDBOX, Level, Sandbox
-from autoresearch_tui.record.events import RunOutcome, Status
-from tests.adversarial import bench
-from tests.adversarial.bench import Case, Outcome
+from autoresearch_tui.record.vocabulary import RunOutcome, Status
+from tests.adversarial import bench, case
+from tests.adversarial.bench import Outcome
+from tests.adversarial.case import Case
 from tests.adversarial.conftest import PLANTED, Lanes
 
-CASES = {name: Case.read(name) for name in bench.names()}
+CASES = {name: Case.read(name) for name in case.names()}
 IDLE = {name for name, case in CASES.items() if case.idle}
 UNDER_LANDLOCK = (
     *(name for name in CASES if name.startswith("writes_")),
@@ -121,7 +122,7 @@ def test_a_case_is_caught(
     "unscored", [n for n, case in CASES.items() if case.ends == "same weights"]
 )
 def test_what_is_judged_by_its_weights_has_the_honest_model(unscored: str) -> None:
-    tree = ast.parse((bench.CASES / f"{unscored}.py").read_text())
+    tree = ast.parse((case.CASES / f"{unscored}.py").read_text())
     defined = {node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
     assert "main" in defined
     assert not defined & {"build_model", "Honest"}

@@ -4,8 +4,9 @@ from dataclasses import dataclass, field
 
 from autoresearch_tui.agents.base import Context
 from autoresearch_tui.record import events, fold
-from autoresearch_tui.record.events import AnyFact, ApprovalMode, DataSet, Hardware, Status
+from autoresearch_tui.record.events import AnyFact
 from autoresearch_tui.record.samples import StepSample, ThoughtKind
+from autoresearch_tui.record.vocabulary import ApprovalMode, DataSet, Hardware, Status
 
 TRAIN = '''\
 """A script."""

@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Iterator
 
 from autoresearch_tui.record import events
-from autoresearch_tui.record.events import AnyFact, Status
+from autoresearch_tui.record.events import AnyFact
+from autoresearch_tui.record.vocabulary import Status
 from autoresearch_tui.report.tally import tally
 
 HEAD = ("agent", "proposals", "keeps", "crashes", "failures", "read", "written", "cached", "s")

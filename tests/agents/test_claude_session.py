@@ -8,7 +8,7 @@ import pytest
 from autoresearch_tui.agents.catalogue import fallback
 from autoresearch_tui.agents.claude import ClaudeAgent
 from autoresearch_tui.agents.requests import Form, Limits
-from autoresearch_tui.record.events import Status
+from autoresearch_tui.record.vocabulary import Status
 from tests.agents.messages_server import Answer, EditOneConstant, MessagesServer, Script, Text
 from tests.agents.table import table
 from tests.workshop import Workshop

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from autoresearch_tui.agents import digest, prompt, quoting, themes
 from autoresearch_tui.record import events
-from autoresearch_tui.record.events import Direction, Status
 from autoresearch_tui.record.plateau import PLATEAU_AFTER
 from autoresearch_tui.record.state import Experiment, Idea, Phase, SessionState
+from autoresearch_tui.record.vocabulary import Direction, Status, Usage
 from tests.agents.night import TRAIN, Night, begun
 
 NAMES = ["DEPTH", "MATRIX_LR", "HEAD_LR", "WARMDOWN", "BETA2", "attend", "Block.forward", "main"]
@@ -105,7 +105,7 @@ def states(draw: st.DrawFn) -> SessionState:
             model=None,
             lines_added=0,
             lines_removed=0,
-            usage=events.Usage(),
+            usage=Usage(),
             proposed_at=0,
             phase=Phase.JUDGED,
             status=status,

@@ -4,8 +4,8 @@ import pytest
 
 from autoresearch_tui.agents.base import ProposalError
 from autoresearch_tui.agents.hybrid import HybridAgent
-from autoresearch_tui.record.events import Usage
 from autoresearch_tui.record.samples import ThoughtKind
+from autoresearch_tui.record.vocabulary import Usage
 from tests.agents.night import Thoughts, begun
 from tests.workshop import ScriptedAgent
 

@@ -8,7 +8,7 @@ import pytest
 
 from autoresearch_tui.agents.ideas import IDEAS, Idea, fitting
 from autoresearch_tui.agents.tpe import IDEA_TITLE, TpeAgent
-from autoresearch_tui.record.events import Status
+from autoresearch_tui.record.vocabulary import Status
 from tests.agents.night import TRAIN, Thoughts, begun
 
 REAL = (Path(__file__).parents[2] / "train.py").read_text()

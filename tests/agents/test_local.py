@@ -8,8 +8,8 @@ from autoresearch_tui.agents.base import ProposalError
 from autoresearch_tui.agents.brief import REMINDER
 from autoresearch_tui.agents.claude import ClaudeAgent
 from autoresearch_tui.agents.requests import Form, Limits
-from autoresearch_tui.record.events import Status
 from autoresearch_tui.record.samples import ThoughtKind
+from autoresearch_tui.record.vocabulary import Status
 from tests.agents.messages_server import Answer, Fault, MessagesServer, Script, Text, ToolUse, Turn
 from tests.agents.night import TRAIN, Thoughts, begun
 

@@ -13,9 +13,9 @@ from autoresearch_tui.agents.requests import Limits
 from autoresearch_tui.control import messages
 from autoresearch_tui.lab import roster
 from autoresearch_tui.record import events
-from autoresearch_tui.record.events import Status
 from autoresearch_tui.record.samples import ThoughtKind
 from autoresearch_tui.record.state import SessionState
+from autoresearch_tui.record.vocabulary import Status
 from autoresearch_tui.settings import Settings, WatchdogSettings
 from tests.agents.messages_server import (
     Answer,

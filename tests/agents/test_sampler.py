@@ -11,8 +11,8 @@ from autoresearch_tui.agents.base import Past
 from autoresearch_tui.agents.room import MemoryRoom
 from autoresearch_tui.agents.tpe import TpeAgent, movable
 from autoresearch_tui.agents.trials import Trial, TrialReader
-from autoresearch_tui.record.events import Status
 from autoresearch_tui.record.samples import ThoughtKind
+from autoresearch_tui.record.vocabulary import Status
 from tests.agents.night import TRAIN, Thoughts, begun
 
 SCRIPT = """\

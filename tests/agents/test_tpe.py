@@ -7,8 +7,8 @@ import pytest
 from autoresearch_tui.agents import constants, sampler, trials
 from autoresearch_tui.agents.base import ProposalError
 from autoresearch_tui.agents.tpe import TpeAgent
-from autoresearch_tui.record.events import Status
 from autoresearch_tui.record.samples import ThoughtKind
+from autoresearch_tui.record.vocabulary import Status
 from tests.agents.night import TRAIN, Night, Thoughts, begun
 
 

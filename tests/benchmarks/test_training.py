@@ -8,7 +8,8 @@ from pyarrow import parquet
 
 from autoresearch_tui.agents import constants
 from autoresearch_tui.record import events
-from autoresearch_tui.record.events import KnownFact, RunOutcome, Status
+from autoresearch_tui.record.events import KnownFact
+from autoresearch_tui.record.vocabulary import RunOutcome, Status
 from benchmarks import corpus, night, training
 from benchmarks.training import BenchmarkError, Row
 

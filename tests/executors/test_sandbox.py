@@ -24,7 +24,7 @@ from autoresearch_tui.executors.sandbox import (
     choose,
     try_out,
 )
-from autoresearch_tui.record.events import RunOutcome
+from autoresearch_tui.record.vocabulary import RunOutcome
 from tests.executors.test_supervisor import HANDSHAKE, STUBBORN, events_of
 from tests.workshop import processes_below, wait_until
 

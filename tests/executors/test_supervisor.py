@@ -21,7 +21,7 @@ from autoresearch_tui.executors.base import (
     Warm,
 )
 from autoresearch_tui.executors.local import LocalExecutor, LocalJob, child_environment
-from autoresearch_tui.record.events import RunOutcome
+from autoresearch_tui.record.vocabulary import RunOutcome
 from tests.workshop import processes_below, wait_until
 
 HANDSHAKE = """

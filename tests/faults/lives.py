@@ -33,7 +33,7 @@ from autoresearch_tui.settings import (
 
 DEATH_LIMIT_S = 60.0
 FORKS = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload(["tests.faults.lives", "optuna"])
+FORKS.set_forkserver_preload(["tests.faults.lives", "numpy"])
 
 STEPS: dict[str, tuple[Any, str]] = {
     "store": (ExperimentRepository, "store"),

@@ -12,10 +12,10 @@ from autoresearch_tui import session as sessions
 from autoresearch_tui.control import client, messages
 from autoresearch_tui.lab.clock import Clock
 from autoresearch_tui.record import events
-from autoresearch_tui.record.events import Level
 from autoresearch_tui.record.fold import fold
 from autoresearch_tui.record.journal import Journal
 from autoresearch_tui.record.state import Phase
+from autoresearch_tui.record.vocabulary import Level
 from autoresearch_tui.session import LabLife
 from tests.faults import lives
 from tests.faults.conftest import Watched

@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from autoresearch_tui.record.events import Status
 from autoresearch_tui.record.state import SessionState
+from autoresearch_tui.record.vocabulary import Status
 from autoresearch_tui.settings import Overlap
 from tests.faults import lives
 from tests.faults.conftest import Watched

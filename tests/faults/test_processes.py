@@ -11,8 +11,8 @@ import psutil
 import pytest
 
 from autoresearch_tui.executors import sweep
-from autoresearch_tui.record.events import Status
 from autoresearch_tui.record.state import Phase
+from autoresearch_tui.record.vocabulary import Status
 from autoresearch_tui.settings import RunSettings, Settings
 from tests.faults.conftest import Watched
 from tests.workshop import ScriptedAgent, WatchedLab, Workshop, wait_until

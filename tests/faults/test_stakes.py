@@ -12,7 +12,7 @@ import pytest
 from autoresearch_tui import session as sessions
 from autoresearch_tui.lab import launcher
 from autoresearch_tui.lab.repository import RepositoryError
-from autoresearch_tui.record.events import Status
+from autoresearch_tui.record.vocabulary import Status
 from autoresearch_tui.session import LabLife, SessionError, SessionLock
 from tests.faults import lives
 from tests.faults.conftest import Watched
@@ -56,8 +56,8 @@ def test_a_lab_that_lives_on_another_host(
     begun: Workshop, watched: Watched, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its lock is not seen here: not every network file system passes locks on."""
-    monkeypatch.setattr(sessions, "HEARTBEAT_INTERVAL_S", 0.1)
-    monkeypatch.setattr(sessions, "HEARTBEAT_LOST_AFTER_S", 0.5)
+    monkeypatch.setattr("autoresearch_tui.session.life.HEARTBEAT_INTERVAL_S", 0.1)
+    monkeypatch.setattr("autoresearch_tui.session.life.HEARTBEAT_LOST_AFTER_S", 0.5)
     session = watched.session
     there = sessions.LabFile(pid=7, host="elsewhere", socket="/no/where", version="0")
     session.lab_file.write_bytes(msgspec.json.encode(there))

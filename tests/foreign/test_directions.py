@@ -11,9 +11,9 @@ from autoresearch_tui import headless
 from autoresearch_tui.agents import prompt
 from autoresearch_tui.agents.tpe import TpeAgent
 from autoresearch_tui.record import events
-from autoresearch_tui.record.events import Direction, Standing, Status
 from autoresearch_tui.record.fold import apply
 from autoresearch_tui.record.state import SessionState
+from autoresearch_tui.record.vocabulary import Direction, Standing, Status
 from tests.agents.night import TRAIN, Night, Thoughts
 from tests.tui import nights
 from tests.tui.watching import shown, watching

@@ -6,7 +6,7 @@ import pytest
 
 from autoresearch_tui import settings
 from autoresearch_tui.lab import layout
-from autoresearch_tui.record.events import Direction
+from autoresearch_tui.record.vocabulary import Direction
 from autoresearch_tui.session import SessionError
 from tests.foreign.workbench import UPSTREAM
 from tests.workshop import STANDIN

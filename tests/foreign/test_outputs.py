@@ -8,7 +8,7 @@ import pytest
 from autoresearch_tui.lab import doctor
 from autoresearch_tui.lab.repository import ExperimentRepository
 from autoresearch_tui.lab.seal import SealBroken
-from autoresearch_tui.record.events import Direction, RunOutcome, Standing, Status
+from autoresearch_tui.record.vocabulary import Direction, RunOutcome, Standing, Status
 from autoresearch_tui.session import SessionError
 from autoresearch_tui.settings import Settings
 from tests.foreign.workbench import begin, lab, run_settings

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autoresearch_tui.lab.reported import Reported, objection, read
-from autoresearch_tui.record.events import Direction
+from autoresearch_tui.record.vocabulary import Direction
 
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
 SPELLINGS = st.sampled_from(["{:.6f}", "{:g}", "{:e}", "{:.2E}", "{!r}", "{:+.3f}"])

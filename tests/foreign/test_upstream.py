@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from autoresearch_tui import session as sessions
-from autoresearch_tui.record.events import Standing, Status
+from autoresearch_tui.record.vocabulary import Standing, Status
 from autoresearch_tui.session import LabLife
 from tests.foreign.workbench import UPSTREAM, begin
 from tests.test_nights import Night

@@ -5,9 +5,9 @@ from hypothesis import strategies as st
 
 from autoresearch_tui.lab import approval
 from autoresearch_tui.record import events
-from autoresearch_tui.record.events import Absence, ApprovalMode, Usage
 from autoresearch_tui.record.fold import apply
 from autoresearch_tui.record.state import Experiment, Phase, SessionState
+from autoresearch_tui.record.vocabulary import Absence, ApprovalMode, Usage
 from autoresearch_tui.settings import ApprovalSettings
 
 policies = st.none() | st.tuples(st.floats(0.001, 1e6), st.sampled_from(Absence))

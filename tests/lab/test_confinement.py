@@ -10,7 +10,7 @@ from autoresearch_tui import session as sessions
 from autoresearch_tui.executors.sandbox import Level, Sandbox, choose, try_out
 from autoresearch_tui.lab.stages import MODEL_PLACES, Machine, evaluation_job
 from autoresearch_tui.record import events
-from autoresearch_tui.record.events import Status
+from autoresearch_tui.record.vocabulary import Status
 from autoresearch_tui.session import Session
 from tests.workshop import BUDGET_S, Workshop
 

@@ -7,8 +7,8 @@ from autoresearch_tui import headless
 from autoresearch_tui.agents.base import ProposalError
 from autoresearch_tui.lab.earlier import EarlierSessions, compares
 from autoresearch_tui.record import events
-from autoresearch_tui.record.events import Usage
 from autoresearch_tui.record.standings import standings
+from autoresearch_tui.record.vocabulary import Usage
 from autoresearch_tui.report import night, summary
 from autoresearch_tui.report import standings as shown
 from autoresearch_tui.report.tally import tally

@@ -11,9 +11,9 @@ from autoresearch_tui.control import client, messages
 from autoresearch_tui.control.messages import AnyCommand, Reply
 from autoresearch_tui.control.server import ControlServer
 from autoresearch_tui.record import events
-from autoresearch_tui.record.events import ApprovalMode, Status
 from autoresearch_tui.record.fold import fold
 from autoresearch_tui.record.state import Phase
+from autoresearch_tui.record.vocabulary import ApprovalMode, Status
 from autoresearch_tui.settings import ApprovalSettings, Settings
 from tests.workshop import ScriptedAgent, WatchedLab, Workshop, with_rate
 

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autoresearch_tui.lab.judge import judge
-from autoresearch_tui.record.events import Direction, RunOutcome, Status, Usage
 from autoresearch_tui.record.state import Experiment, Run
+from autoresearch_tui.record.vocabulary import Direction, RunOutcome, Status, Usage
 
 
 def experiment(

@@ -11,9 +11,9 @@ import pytest
 from autoresearch_tui import session as sessions
 from autoresearch_tui.executors.base import Ended
 from autoresearch_tui.lab import doctor, keys, stages
+from autoresearch_tui.lab.archive import SessionArchive
 from autoresearch_tui.lab.findings import Grade
-from autoresearch_tui.lab.proposing import SessionArchive
-from autoresearch_tui.record.events import RunOutcome
+from autoresearch_tui.record.vocabulary import RunOutcome
 from autoresearch_tui.session import Session
 from autoresearch_tui.settings import AgentSettings, Settings
 from autoresearch_tui.tui import night as nights

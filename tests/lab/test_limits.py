@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from autoresearch_tui.control.messages import Pause
 from autoresearch_tui.lab import limits as limits_module
 from autoresearch_tui.lab.limits import Limits, next_time
-from autoresearch_tui.record.events import Direction, Status, Usage
 from autoresearch_tui.record.state import Activity, Experiment, Phase, SessionState
+from autoresearch_tui.record.vocabulary import Direction, Status, Usage
 from autoresearch_tui.settings import LimitSettings, Settings, SettingsError
 from tests.workshop import ScriptedAgent, Workshop
 

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autoresearch_tui.lab.look import MOST_MARKS, UNREADABLE, look, new_marks
-from autoresearch_tui.record.events import Status
 from autoresearch_tui.record.fold import fold
+from autoresearch_tui.record.vocabulary import Status
 from tests.workshop import ScriptedAgent, Workshop, with_rate
 
 TRAIN = (Path(__file__).parents[2] / "train.py").read_text()

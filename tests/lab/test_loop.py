@@ -7,13 +7,12 @@ import pytest
 
 from autoresearch_tui.agents.base import Context, Proposal, ProposalError, Think
 from autoresearch_tui.control import messages
-from autoresearch_tui.lab.repository import RepositoryError
 from autoresearch_tui.record import events
-from autoresearch_tui.record.events import ApprovalMode, RunOutcome, Status
 from autoresearch_tui.record.fold import fold
 from autoresearch_tui.record.state import Activity, Phase
+from autoresearch_tui.record.vocabulary import ApprovalMode, RunOutcome, Status
 from autoresearch_tui.settings import ApprovalSettings, LimitSettings, Settings
-from tests.workshop import ScriptedAgent, Workshop, processes_below, with_rate
+from tests.workshop import ScriptedAgent, Workshop, processes_below
 
 ASK = Settings(approval=ApprovalSettings(mode=ApprovalMode.ASK))
 
@@ -29,50 +28,6 @@ async def test_a_better_edit_is_kept_and_a_worse_one_discarded(workshop: Worksho
     # The second edit started from the first one's file.
     assert "LEARNING_RATE = 0.02 " in agent.contexts[1].train
     assert lab.state == fold(workshop.facts())
-
-
-async def test_git_reads_as_a_notebook(workshop: Workshop) -> None:
-    lab = workshop.lab(ScriptedAgent(0.02, 0.5), max_experiments=3)
-    await lab.run()
-    subjects = workshop.git("log", "--format=%s", "autoresearch/test").splitlines()
-    assert [subject.split(" (")[0] for subject in subjects] == [
-        "0001 keep: LEARNING_RATE 0.02",
-        "0000 keep: baseline: train.py as it stands",
-        "begin",
-    ]
-    trailers = workshop.git("log", "-1", "--format=%(trailers)", "autoresearch/test")
-    for name in ("Experiment", "Status", "Val-Bpb", "Measured-Change", "Expected-Change", "Seed"):
-        assert f"\n{name}: " in "\n" + trailers
-    shown = workshop.git("show", "refs/autoresearch/test/0002")
-    assert "-LEARNING_RATE = 0.02 " in shown
-    assert "+LEARNING_RATE = 0.5 " in shown
-
-
-async def test_the_users_work_tree_index_and_head_are_left_alone(workshop: Workshop) -> None:
-    (workshop.root / "train.py").write_text(
-        with_rate((workshop.root / "train.py").read_text(), 0.03) + "# not committed\n"
-    )
-    (workshop.root / "notes.txt").write_text("mine")
-    before = workshop.tree()
-    lab = workshop.lab(ScriptedAgent(0.02), max_experiments=2)
-    await lab.run()
-    assert workshop.tree() == before
-    assert workshop.git("status", "--porcelain") == " M train.py\n?? notes.txt\n"
-    # What was measured is the work tree's file, committed or not.
-    assert "# not committed" in workshop.git("show", "refs/autoresearch/test/0000:train.py")
-
-
-async def test_the_night_goes_on_while_the_user_works_in_the_repository(workshop: Workshop) -> None:
-    lab = workshop.lab(ScriptedAgent(0.03, 0.02, 0.5), max_experiments=4)
-    night = asyncio.create_task(lab.run())
-    for number in range(4):
-        await lab.reach(Phase.TRAINING, number)
-        (workshop.root / "train.py").write_text(f"raise SystemExit({number})\n")
-        workshop.git("commit", "-qam", f"mine {number}")
-        workshop.git("reset", "-q", "--hard", "HEAD~1")
-        workshop.git("clean", "-qfdx")
-    assert (await night).finished
-    assert lab.state.status_counts == {Status.KEEP: 3, Status.DISCARD: 1}
 
 
 async def test_results_are_upstreams_table(workshop: Workshop) -> None:
@@ -261,31 +216,6 @@ async def test_a_bug_in_an_agent_does_not_end_the_night(workshop: Workshop) -> N
     assert lab.state.experiments[1].status is Status.KEEP
 
 
-async def test_a_branch_that_somebody_moved_stops_the_lab_and_is_not_touched(
-    workshop: Workshop,
-) -> None:
-    lab = workshop.lab(ScriptedAgent(0.02), max_experiments=2)
-    night = asyncio.create_task(lab.run())
-    await lab.reach(Phase.TRAINING, 1)
-    workshop.git("branch", "-f", "autoresearch/test", "HEAD")
-    with pytest.raises(RepositoryError, match="git branch -f"):
-        await night
-    head = workshop.git("rev-parse", "HEAD")
-    assert workshop.git("rev-parse", "autoresearch/test") == head
-
-
-async def test_references_that_a_crash_left_behind_are_mended(workshop: Workshop) -> None:
-    lab = workshop.lab(ScriptedAgent(0.02), max_experiments=2)
-    await lab.run()
-    kept = workshop.git("rev-parse", "autoresearch/test")
-    # As if the end had come between the fact and the references.
-    workshop.git("update-ref", "-d", "refs/autoresearch/test/0001")
-    workshop.git("branch", "-f", "autoresearch/test", lab.state.experiments[0].commit)
-    workshop.lab(ScriptedAgent()).reconcile()
-    assert workshop.git("rev-parse", "autoresearch/test") == kept
-    assert workshop.git("rev-parse", "refs/autoresearch/test/0001") == kept
-
-
 async def test_thoughts_are_stored_and_proposals_too(workshop: Workshop) -> None:
     lab = workshop.lab(ScriptedAgent(0.02), max_experiments=2)
     await lab.run()
@@ -401,39 +331,6 @@ async def test_text_that_can_not_be_written_is_no_proposal(workshop: Workshop) -
     assert lab.state.experiments[1].status is Status.KEEP
 
 
-async def test_a_branch_that_is_checked_out_is_left_alone_and_follows_later(
-    workshop: Workshop,
-) -> None:
-    await workshop.lab(ScriptedAgent(), max_experiments=1).run()
-    workshop.git("checkout", "-q", "autoresearch/test")
-    before = workshop.tree()
-    lab = workshop.lab(ScriptedAgent(0.03, 0.02), max_experiments=3)
-    await lab.run()
-    assert workshop.tree() == before
-    assert workshop.git("status", "--porcelain") == ""
-    assert sum("is checked out" in notice.text for notice in lab.state.notices) == 1
-    workshop.git("checkout", "-q", "--detach")
-    again = workshop.lab(ScriptedAgent())
-    again.reconcile()
-    assert again.state.best is not None
-    assert workshop.git("rev-parse", "autoresearch/test").strip() == again.state.best.commit
-
-
-async def test_locks_and_losses_in_git_do_not_end_the_session(workshop: Workshop) -> None:
-    lab = workshop.lab(ScriptedAgent(0.02, 0.5), max_experiments=3)
-    await lab.run()
-    # Somebody throws a discarded experiment away for good.
-    lost = lab.state.experiments[2].commit
-    workshop.git("update-ref", "-d", "refs/autoresearch/test/0002")
-    workshop.git("reflog", "expire", "--expire=now", "--all")
-    workshop.git("gc", "-q", "--prune=now")
-    (workshop.root / ".git/refs/heads/autoresearch").mkdir(parents=True, exist_ok=True)
-    (workshop.root / ".git/refs/heads/autoresearch/test.lock").touch()
-    again = workshop.lab(ScriptedAgent(0.019), max_experiments=4)
-    assert (await again.run()).finished
-    assert again.state.experiments[2].commit == lost
-
-
 async def test_the_files_of_a_run_are_cleared_away_after_its_verdict(workshop: Workshop) -> None:
     train = (workshop.root / "train.py").read_text()
     littering = train.replace(
@@ -443,11 +340,3 @@ async def test_the_files_of_a_run_are_cleared_away_after_its_verdict(workshop: W
     await lab.run()
     assert list(workshop.session.run_folder(1).glob("*")) == []
     assert (workshop.session.experiment(0) / "evaluation" / "weights.safetensors").exists()
-
-
-async def test_line_ends_of_another_system_are_kept(workshop: Workshop) -> None:
-    path = workshop.root / "train.py"
-    path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
-    workshop.git("commit", "-qam", "line ends")
-    await workshop.lab(ScriptedAgent(), max_experiments=1).run()
-    assert workshop.git("diff", "HEAD", "refs/autoresearch/test/0000") == ""

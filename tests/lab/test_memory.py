@@ -18,10 +18,11 @@ from autoresearch_tui.control import messages
 from autoresearch_tui.control.server import ControlServer
 from autoresearch_tui.lab import backlog, page
 from autoresearch_tui.record import events
-from autoresearch_tui.record.events import ApprovalMode, KnownFact, Status
+from autoresearch_tui.record.events import KnownFact
 from autoresearch_tui.record.fold import apply, fold
 from autoresearch_tui.record.plateau import PLATEAU_AFTER
 from autoresearch_tui.record.state import Phase, SessionState
+from autoresearch_tui.record.vocabulary import ApprovalMode, Status
 from autoresearch_tui.session import Session, SessionError
 from autoresearch_tui.settings import AgentSettings, ApprovalSettings, Settings
 from tests.workshop import ScriptedAgent, WatchedLab, Workshop, with_rate

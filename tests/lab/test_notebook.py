@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from autoresearch_tui.lab import notebook
 from autoresearch_tui.record import events
-from autoresearch_tui.record.events import Status
 from autoresearch_tui.record.fold import apply, fold
+from autoresearch_tui.record.vocabulary import Status
 from tests.record.test_fold import proposed
 
 

@@ -11,8 +11,8 @@ import pytest
 from autoresearch_tui.lab import notify
 from autoresearch_tui.lab.notify import Notifier
 from autoresearch_tui.record import events
-from autoresearch_tui.record.events import Level
 from autoresearch_tui.record.state import SessionState
+from autoresearch_tui.record.vocabulary import Level
 from autoresearch_tui.settings import NotifySettings
 from tests.workshop import wait_until
 

@@ -10,9 +10,10 @@ from autoresearch_tui.agents.base import ProposalError
 from autoresearch_tui.control import messages
 from autoresearch_tui.lab.standby import has_room, is_overlapping
 from autoresearch_tui.record import events
-from autoresearch_tui.record.events import AnyFact, ApprovalMode, Hardware, RunOutcome, Status
+from autoresearch_tui.record.events import AnyFact
 from autoresearch_tui.record.fold import fold
 from autoresearch_tui.record.state import Activity, Phase
+from autoresearch_tui.record.vocabulary import ApprovalMode, Hardware, RunOutcome, Status
 from autoresearch_tui.settings import ApprovalSettings, RunSettings, Settings
 from tests.workshop import (
     BUDGET_S,

@@ -16,7 +16,8 @@ from autoresearch_tui.lab import permissions
 from autoresearch_tui.lab.approval import BY_POLICY
 from autoresearch_tui.record import events, news
 from autoresearch_tui.record.events import PermissionAnswered, PermissionRequested
-from autoresearch_tui.record.fold import BY_END_OF_LAB, apply, fold
+from autoresearch_tui.record.fold import apply, fold
+from autoresearch_tui.record.rules.permissions import BY_END_OF_LAB
 from autoresearch_tui.record.state import Activity, SessionState
 from autoresearch_tui.report import summary
 from autoresearch_tui.session import LabLife

@@ -8,10 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autoresearch_tui.agents.base import Context, Proposal, ProposalError, Think
+from autoresearch_tui.lab.intake import Intake
 from autoresearch_tui.lab.prices import BUILT_IN, Prices
 from autoresearch_tui.lab.proposing import Proposer
 from autoresearch_tui.record import events
-from autoresearch_tui.record.events import KnownFact, Usage
+from autoresearch_tui.record.events import KnownFact
+from autoresearch_tui.record.vocabulary import Usage
 from autoresearch_tui.settings import Price, Settings
 from tests.workshop import ScriptedAgent, Workshop, with_rate
 
@@ -22,6 +24,7 @@ USAGES = st.builds(
     output_tokens=COUNTS,
     cache_read_tokens=COUNTS,
     cache_write_tokens=COUNTS,
+    cache_write_1h_tokens=COUNTS,
 )
 MILLION_OF_EACH = Usage(
     input_tokens=10**6, output_tokens=10**6, cache_read_tokens=10**6, cache_write_tokens=10**6
@@ -43,13 +46,7 @@ def test_what_is_cached_for_an_hour_costs_twice_what_is_read() -> None:
 @given(st.sampled_from(sorted(BUILT_IN)), USAGES, USAGES)
 def test_costs_add_up_and_are_never_negative(model: str, one: Usage, other: Usage) -> None:
     prices = Prices({}, local=False)
-    both = Usage(
-        input_tokens=one.input_tokens + other.input_tokens,
-        output_tokens=one.output_tokens + other.output_tokens,
-        cache_read_tokens=one.cache_read_tokens + other.cache_read_tokens,
-        cache_write_tokens=one.cache_write_tokens + other.cache_write_tokens,
-    )
-    costs = [prices.cost(model, usage) for usage in (one, other, both)]
+    costs = [prices.cost(model, usage) for usage in (one, other, one + other)]
     assert None not in costs
     first, second, total = (cost or 0.0 for cost in costs)
     assert first >= 0
@@ -98,7 +95,8 @@ async def test_what_was_proposed_and_what_failed_are_both_paid_for(workshop: Wor
     prices = Prices({}, local=False)
     agent = _Costly(1)
     repository = lab._tools.repository  # pyright: ignore[reportPrivateUsage]
-    proposer = Proposer(workshop.session, repository, agent, ScriptedAgent(), Settings(), prices)
+    intake = Intake(workshop.session, repository, prices)
+    proposer = Proposer(intake, agent, ScriptedAgent(), Settings())
     facts: list[KnownFact] = []
 
     def record(fact: KnownFact) -> None:

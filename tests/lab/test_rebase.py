@@ -5,9 +5,9 @@ import asyncio
 from autoresearch_tui.agents.base import Context, Proposal, Think
 from autoresearch_tui.control import messages
 from autoresearch_tui.record import events
-from autoresearch_tui.record.events import ApprovalMode, RunOutcome, Status
 from autoresearch_tui.record.fold import fold
 from autoresearch_tui.record.state import Activity, Phase
+from autoresearch_tui.record.vocabulary import ApprovalMode, RunOutcome, Status
 from autoresearch_tui.settings import ApprovalSettings, RunSettings, Settings
 from tests.workshop import (
     ScriptedAgent,

@@ -7,10 +7,10 @@ import pytest
 from autoresearch_tui.agents.base import Context, Proposal, Think
 from autoresearch_tui.control import messages
 from autoresearch_tui.lab import repairs
-from autoresearch_tui.lab.proposing import SessionArchive
+from autoresearch_tui.lab.archive import SessionArchive
 from autoresearch_tui.lab.repairs import blames_script
 from autoresearch_tui.record import events
-from autoresearch_tui.record.events import Status, Usage
+from autoresearch_tui.record.vocabulary import Status, Usage
 from tests.workshop import ScriptedAgent, Workshop, with_rate
 
 TRACEBACK = 'Traceback (most recent call last):\n  File "/x/train.py", line 3, in <module>\n'

@@ -7,8 +7,9 @@ import pytest
 from autoresearch_tui import session as sessions
 from autoresearch_tui.lab import retention
 from autoresearch_tui.lab.retention import Kind
-from autoresearch_tui.record.events import KnownFact, RunStarted, Status
+from autoresearch_tui.record.events import KnownFact, RunStarted
 from autoresearch_tui.record.journal import Journal
+from autoresearch_tui.record.vocabulary import Status
 from autoresearch_tui.session import Session, SessionLock
 from autoresearch_tui.settings import RetentionSettings
 from tests.record.test_fold import NIGHT, one_experiment, proposed
@@ -107,7 +108,7 @@ def test_outputs_of_what_was_not_kept_go_when_they_are_old(
 def test_beside_a_living_lab_only_what_has_a_verdict_goes(
     session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sessions, "LOCK_PATIENCE_S", 0.0)
+    monkeypatch.setattr("autoresearch_tui.session.life.LOCK_PATIENCE_S", 0.0)
     lock = SessionLock(session)
     sessions.write_lab_file(session, session.new_socket(), "0")
     open_before = {name for name in files(session) if f"experiments/{OPEN:04d}" in name}

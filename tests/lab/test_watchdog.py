@@ -11,9 +11,9 @@ from autoresearch_tui.control import messages
 from autoresearch_tui.executors.base import Ended
 from autoresearch_tui.lab import device, watchdog
 from autoresearch_tui.record import events
-from autoresearch_tui.record.events import RunOutcome, Status
 from autoresearch_tui.record.fold import apply, fold
 from autoresearch_tui.record.state import Activity, Experiment, SessionState
+from autoresearch_tui.record.vocabulary import RunOutcome, Status
 from autoresearch_tui.settings import Settings, WatchdogSettings
 from tests.workshop import ScriptedAgent, Workshop
 

@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autoresearch_tui.record import events
-from autoresearch_tui.record.events import KnownFact, Level, Notice, UnknownFact
+from autoresearch_tui.record.events import KnownFact, Notice, UnknownFact
 from autoresearch_tui.record.journal import Journal, JournalReader
 from autoresearch_tui.record.lines import LineTail, LineWriter
+from autoresearch_tui.record.vocabulary import Level
 
 NOTICES = st.builds(
     Notice,

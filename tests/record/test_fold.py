@@ -8,18 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autoresearch_tui.record import events
-from autoresearch_tui.record.events import (
-    AnyFact,
-    ApprovalMode,
-    DataSet,
-    Hardware,
-    KnownFact,
-    RunOutcome,
-    Status,
-    UnknownFact,
-)
+from autoresearch_tui.record.events import AnyFact, KnownFact, UnknownFact
 from autoresearch_tui.record.fold import RULES, apply, fold
 from autoresearch_tui.record.state import Activity, Phase, SessionState
+from autoresearch_tui.record.vocabulary import ApprovalMode, DataSet, Hardware, RunOutcome, Status
 
 HARDWARE = Hardware(device="cpu", name="a", cores=2, memory_mb=1, torch="2", python="3", host="h")
 DATA = DataSet(name="d", profile="small", fingerprint="f")

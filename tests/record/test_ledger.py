@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autoresearch_tui.record import events
-from autoresearch_tui.record.events import AnyFact, RunOutcome, Status
+from autoresearch_tui.record.events import AnyFact
 from autoresearch_tui.record.fold import fold
 from autoresearch_tui.record.state import Activity
+from autoresearch_tui.record.vocabulary import RunOutcome, Status
 from tests.record.test_fold import lab_started, proposed
 
 STAGES = (Activity.STARTING, Activity.COMPILING, Activity.TRAINING, Activity.EVALUATING)

@@ -4,10 +4,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autoresearch_tui.record import events
-from autoresearch_tui.record.events import AnyFact, Level, Status
+from autoresearch_tui.record.events import AnyFact
 from autoresearch_tui.record.fold import apply
 from autoresearch_tui.record.news import STREAK, TEXT_CHARS, news
 from autoresearch_tui.record.state import SessionState
+from autoresearch_tui.record.vocabulary import Level, Status
 from tests.record.test_fold import NIGHT, lab_started, proposed
 
 

@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autoresearch_tui.record.events import Direction, Status, Usage
 from autoresearch_tui.record.plateau import (
     PLATEAU_AFTER,
     STANDS_OUT_SD,
@@ -16,6 +15,7 @@ from autoresearch_tui.record.plateau import (
     stands_out,
 )
 from autoresearch_tui.record.state import Experiment, Run, SessionState
+from autoresearch_tui.record.vocabulary import Direction, Status, Usage
 from tests.agents.night import TRAIN, Night, begun
 
 EIGHTHS = st.integers(4, 16).map(lambda number: number / 8)

@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autoresearch_tui.record import events
-from autoresearch_tui.record.events import KnownFact, RunOutcome, Status, Usage
+from autoresearch_tui.record.events import KnownFact
 from autoresearch_tui.record.fold import fold
 from autoresearch_tui.record.journal import Journal, JournalReader
+from autoresearch_tui.record.vocabulary import RunOutcome, Status, Usage
 from autoresearch_tui.report import night
 from autoresearch_tui.report.tally import cause, tally
 from autoresearch_tui.session import Session

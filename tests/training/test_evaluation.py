@@ -2,16 +2,12 @@
 
 import json
 import math
-import os
 import random
 import re
-import socket
 import subprocess
 import sys
-from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -19,54 +15,18 @@ import torch
 from safetensors.torch import load_file, save_file
 
 import prepare
+from tests.training.bigram import (
+    BFLOAT,
+    HONEST,
+    MEAN,
+    MakeRun,
+    bigram,
+    evaluated,
+    measured_here,
+    rows_of,
+)
 from tests.training.conftest import ROOT
 from tests.training.variants import ask_of
-
-MakeRun = Callable[..., Path]
-
-BIGRAM = """
-import os, prepare, signal, time, torch
-
-class Model(torch.nn.Module):
-    def __init__(self):
-        super().__init__()
-        n = prepare.vocabulary_size()
-        self.table = torch.nn.Embedding(n, n)
-
-    def forward(self, tokens):
-        {forward}
-
-def build_model():
-    return Model()
-"""
-HONEST = "return self.table(tokens)"
-# A model whose positions mix: an honest one takes a running mean of the past.
-MEAN = "h = self.table(tokens).cumsum(1); return h / torch.arange(1, h.shape[1] + 1)[:, None]"
-BFLOAT = "return self.table(tokens).to(torch.bfloat16).cumsum(1).tanh() * 4"
-
-
-def bigram(forward: str) -> str:
-    return BIGRAM.format(forward=forward)
-
-
-def rows_of(data: Path) -> tuple[torch.Tensor, torch.Tensor]:
-    raw = np.fromfile(data / "val.rows", dtype=np.uint16).astype(np.int64)
-    rows = torch.from_numpy(raw).view(prepare.Meta.read(data).val_rows, -1)
-    return rows, torch.from_numpy(np.load(data / "token_bytes.npy"))
-
-
-def measured_here(folder: Path, data: Path, batch: int = 5) -> dict[str, Any]:
-    """Measure a run without processes of its own; raises InvalidRun."""
-    models = [ask_of(prepare.load_model(folder, "cpu")) for _ in range(2)]
-    return prepare.measure((models[0], models[1]), *rows_of(data), batch, 0.002)
-
-
-def evaluated(folder: Path, *options: str) -> dict[str, Any]:
-    """Measure a run as the lab does."""
-    command = [sys.executable, ROOT / "prepare.py", "evaluate", folder, *options]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    return json.loads((folder / "evaluation.json").read_text())
-
 
 # -- The number
 
@@ -351,69 +311,3 @@ def test_a_command_prefix_that_is_none_is_refused(tmp_path: Path, words: str) ->
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "--confine" in done.stderr
-
-
-# -- Standing by
-
-
-class Waiting:
-    """A process that stands by, and the other end of its socket."""
-
-    def __init__(self, folder: Path, *arguments: object, **environment: str) -> None:
-        self.channel, theirs = socket.socketpair()
-        number = str(theirs.fileno())
-        with theirs:
-            self.process = subprocess.Popen(
-                [sys.executable, ROOT / "prepare.py", *map(str, arguments)],
-                cwd=folder,
-                env={**os.environ, "AUTORESEARCH_STANDBY_FD": number, **environment},
-                pass_fds=[theirs.fileno()],
-                stdout=subprocess.PIPE,
-                text=True,
-            )
-        assert self.channel.recv(64) == b'{"kind":"warm"}\n'
-
-    def go(self) -> None:
-        self.channel.sendall(b'{"kind":"go"}\n')
-
-    def end(self) -> tuple[int, str]:
-        output, _ = self.process.communicate()  # returns when no process holds it any more
-        self.channel.close()
-        return self.process.returncode, output
-
-
-def test_an_evaluator_that_stands_by_needs_its_run_only_later(
-    make_run: MakeRun, data: Path, tmp_path: Path
-) -> None:
-    folder = make_run(bigram(HONEST))
-    expected = measured_here(folder, data)["val_bpb"]
-    folder.rename(tmp_path / "later")
-    folder.mkdir()
-    waiting = Waiting(tmp_path, "evaluate", folder, "--out", tmp_path / "answer.json")
-    for file in (tmp_path / "later").iterdir():
-        file.rename(folder / file.name)
-    waiting.go()
-    assert waiting.end()[0] == 0
-    answer = json.loads((tmp_path / "answer.json").read_text())
-    assert answer["val_bpb"] == pytest.approx(expected, rel=1e-6)
-
-
-@pytest.mark.parametrize("command", ["evaluate", "stand-by"])
-def test_who_stands_by_ends_with_its_starter(tmp_path: Path, command: str) -> None:
-    waiting = Waiting(tmp_path, command, tmp_path)
-    waiting.channel.close()
-    assert waiting.end()[0] == 0
-    assert not list(tmp_path.iterdir())
-
-
-def test_a_training_that_stood_by_is_as_if_started_by_hand(tmp_path: Path) -> None:
-    waiting = Waiting(tmp_path, "stand-by", AUTORESEARCH_STANDBY_DEVICE="cpu")
-    (tmp_path / "helper.py").write_text("word = 'beside'")
-    (tmp_path / "train.py").write_text(
-        "import helper, os, prepare, sys\n"
-        "print(__name__, sys.argv, helper.word, prepare.open_trial.__module__)\n"
-        "print([name for name in os.environ if 'STANDBY' in name])\n"
-        "sys.exit(7)"
-    )
-    waiting.go()
-    assert waiting.end() == (7, "__main__ ['train.py'] beside __main__\n[]\n")

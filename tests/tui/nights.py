@@ -12,7 +12,7 @@ import msgspec
 
 from autoresearch_tui import session as sessions
 from autoresearch_tui.record import events
-from autoresearch_tui.record.events import KnownFact, RunOutcome, Status
+from autoresearch_tui.record.events import KnownFact
 from autoresearch_tui.record.samples import (
     DeviceSample,
     StepSample,
@@ -20,6 +20,7 @@ from autoresearch_tui.record.samples import (
     Thought,
     ThoughtKind,
 )
+from autoresearch_tui.record.vocabulary import ApprovalMode, DataSet, Hardware, RunOutcome, Status
 from autoresearch_tui.session import Session, SessionLock
 
 BEGAN_AT = 1_790_000_000.0
@@ -118,7 +119,7 @@ def make_night(
     session = Session(folder / "autoresearch" / tag)
     session.folder.mkdir(parents=True)
     story = _Story(session, gpu=gpu)
-    story.begin(events.ApprovalMode.ASK if ending is Ending.APPROVAL else events.ApprovalMode.AUTO)
+    story.begin(ApprovalMode.ASK if ending is Ending.APPROVAL else ApprovalMode.AUTO)
     for number in range(experiments):
         story.keeps_files = number >= experiments - FILES_KEPT
         story.whole_experiment(number)
@@ -184,7 +185,7 @@ class _Story:
     def think(self, number: int, kind: ThoughtKind, text: str) -> None:
         self.thoughts.append(Thought(at=self.at, experiment=number, kind=kind, text=text))
 
-    def begin(self, approval: events.ApprovalMode) -> None:
+    def begin(self, approval: ApprovalMode) -> None:
         self.tell(
             events.SessionStarted(
                 at=self.at,
@@ -204,7 +205,7 @@ class _Story:
                 model="claude-sonnet-4-5" if self.gpu else None,
                 approval=approval,
                 budget_s=self.budget_s,
-                hardware=events.Hardware(
+                hardware=Hardware(
                     device="cuda" if self.gpu else "cpu",
                     name=name,
                     cores=2,
@@ -213,7 +214,7 @@ class _Story:
                     python="3.11.7",
                     host="lab",
                 ),
-                data=events.DataSet(name="pystdlib", profile="small", fingerprint="9a3e51c0"),
+                data=DataSet(name="pystdlib", profile="small", fingerprint="9a3e51c0"),
             )
         )
 

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autoresearch_tui.control.messages import again
-from autoresearch_tui.record.events import Direction, Status
 from autoresearch_tui.record.state import SessionState
+from autoresearch_tui.record.vocabulary import Direction, Status
 from autoresearch_tui.tui.ascii import CROSS
 from autoresearch_tui.tui.results import Axis, gathered
 from autoresearch_tui.tui.widgets.experiments import ExperimentsPane

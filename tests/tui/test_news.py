@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autoresearch_tui.record import events
-from autoresearch_tui.record.events import Level
 from autoresearch_tui.record.journal import Journal
+from autoresearch_tui.record.vocabulary import Level
 from autoresearch_tui.tui.news import notification
 from tests.tui.nights import Ending, make_night
 from tests.tui.test_terminal import PATIENCE_S, Terminal

@@ -7,6 +7,7 @@ import pytest
 
 from autoresearch_tui.record import events
 from autoresearch_tui.record.journal import Journal
+from autoresearch_tui.record.vocabulary import Level
 from autoresearch_tui.tui import night
 from autoresearch_tui.tui.ascii import CROSS
 from autoresearch_tui.tui.screens.cockpit import CockpitScreen
@@ -121,7 +122,7 @@ async def test_a_notice_is_said_and_stays_with_the_reasoning(tmp_path: Path) -> 
     async with watching(made, (120, 40)) as pilot:
         journal = Journal(made.session.journal)
         text = "No key for claude was found, so tpe proposes."
-        journal.append(events.Notice(at=made.now + 1, level=events.Level.WARNING, text=text))
+        journal.append(events.Notice(at=made.now + 1, level=Level.WARNING, text=text))
         journal.close()
         await look(pilot)
         assert text in shown(pilot, "Footer")

@@ -7,9 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autoresearch_tui.record import events
-from autoresearch_tui.record.events import Direction, Status
 from autoresearch_tui.record.state import Experiment, Run
+from autoresearch_tui.record.vocabulary import Direction, Status, Usage
 from autoresearch_tui.tui.screens.cockpit import CockpitScreen
 from autoresearch_tui.tui.table import Column, matches, ordered
 from autoresearch_tui.tui.widgets.experiments import ExperimentsPane
@@ -22,7 +21,7 @@ MANY = 10_000
 def experiment(number: int, title: str = "", **known: object) -> Experiment:
     made = Experiment(
         number=number, parent=None, commit="c", title=title, hypothesis="", expected_change=None,
-        agent="tpe", model=None, lines_added=0, lines_removed=0, usage=events.Usage(),
+        agent="tpe", model=None, lines_added=0, lines_removed=0, usage=Usage(),
         proposed_at=0.0,
     )  # fmt: skip
     for name, value in known.items():

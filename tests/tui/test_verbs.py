@@ -24,6 +24,7 @@ from autoresearch_tui.control.messages import (
 from autoresearch_tui.record import events
 from autoresearch_tui.record.fold import fold
 from autoresearch_tui.record.journal import Journal, JournalReader
+from autoresearch_tui.record.vocabulary import Absence
 from autoresearch_tui.tui.screens import approval
 from autoresearch_tui.tui.screens.approval import ApprovalScreen
 from autoresearch_tui.tui.screens.cockpit import CockpitScreen
@@ -274,7 +275,7 @@ class TestApproval:
         journal.append(
             events.ApprovalRequested(
                 at=made.now, experiment=NUMBER, decide_at=made.now + 90,
-                then=events.Absence.REJECT,
+                then=Absence.REJECT,
             )
         )  # fmt: skip
         journal.close()

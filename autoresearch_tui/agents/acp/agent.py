@@ -25,9 +25,9 @@ from autoresearch_tui.agents.acp.policy import Permissions
 from autoresearch_tui.agents.acp.talk import CONTEXT_SHARE, Sessions, Talk
 from autoresearch_tui.agents.base import Context, Proposal, ProposalError, Think
 from autoresearch_tui.agents.edits import EditError
-from autoresearch_tui.record.events import Usage
 from autoresearch_tui.record.masking import mask
 from autoresearch_tui.record.samples import ThoughtKind
+from autoresearch_tui.record.vocabulary import Usage
 
 REPAIRS = 1
 """How often an agent is told that its edit can not run."""

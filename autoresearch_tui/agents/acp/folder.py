@@ -13,7 +13,7 @@ from pathlib import Path
 from autoresearch_tui.agents import prompt
 from autoresearch_tui.agents.base import Context
 from autoresearch_tui.agents.edits import EditError
-from autoresearch_tui.record.events import Status
+from autoresearch_tui.record.vocabulary import Status
 
 EDITED = "train.py"
 FILE_LIMIT_BYTES = 1 << 20

@@ -29,9 +29,9 @@ from autoresearch_tui.agents.acp.folder import EDITED, Folder
 from autoresearch_tui.agents.acp.policy import Call, Permissions
 from autoresearch_tui.agents.base import Think
 from autoresearch_tui.agents.edits import EditError
-from autoresearch_tui.record.events import Usage
 from autoresearch_tui.record.masking import StreamMask
 from autoresearch_tui.record.samples import ThoughtKind
+from autoresearch_tui.record.vocabulary import Usage
 
 SHOWN_CHARACTERS = 400_000
 """Of one proposal's thoughts and words: a night of them has to fit the disk and the screen."""
@@ -82,15 +82,7 @@ class Turn:
 
     def add_usage(self, more: Usage) -> None:
         """Add what one more prompt cost."""
-        one = self.usage
-        costs = [cost for cost in (one.cost_usd, more.cost_usd) if cost is not None]
-        self.usage = Usage(
-            input_tokens=one.input_tokens + more.input_tokens,
-            output_tokens=one.output_tokens + more.output_tokens,
-            cache_read_tokens=one.cache_read_tokens + more.cache_read_tokens,
-            cache_write_tokens=one.cache_write_tokens + more.cache_write_tokens,
-            cost_usd=sum(costs) if costs else None,
-        )
+        self.usage += more
 
     def finish(self) -> None:
         """Let go of what was held back: the agent goes on with something else."""

@@ -3,8 +3,8 @@
 from autoresearch_tui.agents import prompt
 from autoresearch_tui.agents.acp.folder import EDITED
 from autoresearch_tui.agents.base import Context
-from autoresearch_tui.record.events import Standing
 from autoresearch_tui.record.state import SessionState
+from autoresearch_tui.record.vocabulary import Standing
 
 ROLE = """\
 You are the researcher in an automatic experiment loop. A language model is trained by train.py \

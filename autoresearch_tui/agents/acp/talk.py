@@ -15,7 +15,7 @@ from autoresearch_tui.agents.acp.host import Host, Turn
 from autoresearch_tui.agents.acp.process import AgentProcess
 from autoresearch_tui.agents.base import ProposalError
 from autoresearch_tui.agents.edits import EditError
-from autoresearch_tui.record.events import Usage
+from autoresearch_tui.record.vocabulary import Usage
 
 SESSION_PROPOSALS = 20
 """After as many an agent begins a new session, whatever it says of its context."""

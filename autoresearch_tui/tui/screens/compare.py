@@ -6,7 +6,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container
 
-from autoresearch_tui.tui.screens.paned import PanedScreen
+from autoresearch_tui.tui.screens.paned import PanedScreen, back
 from autoresearch_tui.tui.widgets.comparison import ComparisonPane
 from autoresearch_tui.tui.widgets.curve import CurvePane
 from autoresearch_tui.tui.widgets.diff import DiffPane
@@ -18,14 +18,7 @@ class CompareScreen(PanedScreen):
     """Two experiments; the second one is seen from the first."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(
-            "escape",
-            "app.pop_screen",
-            "back",
-            key_display="esc",
-            tooltip="Go back to where they were marked.",
-            id="compare.back",
-        ),
+        back("compare", to="where they were marked"),
         Binding(
             "left,right",
             "turn_round",

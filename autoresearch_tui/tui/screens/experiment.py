@@ -8,6 +8,7 @@ from textual.containers import Container
 
 from autoresearch_tui.record.state import Experiment
 from autoresearch_tui.tui.screens.chosen import ChosenScreen
+from autoresearch_tui.tui.screens.paned import back
 from autoresearch_tui.tui.widgets.curve import CurvePane
 from autoresearch_tui.tui.widgets.diff import DiffPane
 from autoresearch_tui.tui.widgets.footer import Footer
@@ -19,14 +20,7 @@ class ExperimentScreen(ChosenScreen):
     """All that is known of one experiment."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(
-            "escape",
-            "app.pop_screen",
-            "back",
-            key_display="esc",
-            tooltip="Go back to the night.",
-            id="experiment.back",
-        ),
+        back("experiment"),
         Binding(
             "left",
             "step(-1)",

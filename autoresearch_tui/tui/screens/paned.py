@@ -18,6 +18,18 @@ BOXED_FROM = (100, 30)
 THREE_COLUMNS_FROM_WIDTH = 180
 
 
+def back(screen: str, to: str = "the night") -> Binding:
+    """Return the key that leaves a screen which lies on top of another."""
+    return Binding(
+        "escape",
+        "app.pop_screen",
+        "back",
+        key_display="esc",
+        tooltip=f"Go back to {to}.",
+        id=f"{screen}.back",
+    )
+
+
 class PanedScreen(Screen[None]):
     """A screen of panes that follows the night."""
 

@@ -10,7 +10,7 @@ from textual.message import Message
 
 from autoresearch_tui.tui import markdown
 from autoresearch_tui.tui.night import FILE_LIMIT_BYTES
-from autoresearch_tui.tui.screens.paned import PanedScreen
+from autoresearch_tui.tui.screens.paned import PanedScreen, back
 from autoresearch_tui.tui.text import Line, clean, one_line, wrap
 from autoresearch_tui.tui.thoughts import open_regular
 from autoresearch_tui.tui.widgets.canvas import Pane
@@ -69,14 +69,7 @@ class ProgramScreen(PanedScreen):
     """The person's instructions, and a key to change them."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(
-            "escape",
-            "app.pop_screen",
-            "back",
-            key_display="esc",
-            tooltip="Go back to the night.",
-            id="program.back",
-        ),
+        back("program"),
         Binding(
             "e",
             "open_editor",

@@ -7,9 +7,9 @@ from textual.binding import Binding, BindingType
 from textual.geometry import Size
 from textual.message import Message
 
-from autoresearch_tui.record.events import Status
 from autoresearch_tui.record.metric import BITS_PER_BYTE
 from autoresearch_tui.record.state import Experiment, Phase
+from autoresearch_tui.record.vocabulary import Status
 from autoresearch_tui.tui.ascii import CROSS
 from autoresearch_tui.tui.table import Column, Listing, took_s
 from autoresearch_tui.tui.text import Line, Span, both_ends, bpb, clock, milli, one_line, pad

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from textual.geometry import Size
 
-from autoresearch_tui.record.events import ApprovalMode, Status
 from autoresearch_tui.record.metric import change_words
 from autoresearch_tui.record.state import Activity
+from autoresearch_tui.record.vocabulary import ApprovalMode, Status
 from autoresearch_tui.tui.text import Line, Span, bpb, clock, one_line, pad, width_of
 from autoresearch_tui.tui.widgets.canvas import Canvas
 from autoresearch_tui.tui.words import GLYPHS, LABLESS, Word, standing

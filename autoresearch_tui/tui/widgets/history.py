@@ -6,7 +6,7 @@ from textual import events
 from textual.binding import Binding, BindingType
 from textual.message import Message
 
-from autoresearch_tui.record.events import Status
+from autoresearch_tui.record.vocabulary import Status
 from autoresearch_tui.tui.ascii import CROSS
 from autoresearch_tui.tui.results import Axis, Gathered, gathered
 from autoresearch_tui.tui.text import Line, both_ends, one_line

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 
-from autoresearch_tui.record.events import Direction, Status
 from autoresearch_tui.record.metric import change_words
 from autoresearch_tui.record.state import Experiment
+from autoresearch_tui.record.vocabulary import Direction, Status
 from autoresearch_tui.stats.spread import upper_fence
 from autoresearch_tui.tui.results import Axis, Gathered, Point
 from autoresearch_tui.tui.text import Line, bpb, one_line, width_of
