@@ -141,19 +141,19 @@ VERBS = (
         command="steer",
     ),
     Verb(
-        id="program",
-        key="i",
-        name="program.md",
-        tooltip="Read and edit program.md, your instructions to the agent.",
-        command="program",
-        is_shown=False,
-    ),
-    Verb(
         id="memory",
         key="g",
         name="notes, ideas",
         tooltip="Read and edit the agents' page of notes and the backlog of ideas.",
         command="note",
+        is_shown=False,
+    ),
+    Verb(
+        id="program",
+        key="i",
+        name="program.md",
+        tooltip="Read and edit program.md, your instructions to the agent.",
+        command="program",
         is_shown=False,
     ),
     Verb(

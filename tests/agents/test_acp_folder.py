@@ -37,7 +37,8 @@ def test_nothing_but_the_file_is_ever_allowed_to_be_edited(
     assert policy.objection(call, desk, Permissions.ASK) == refused
     assert not policy.is_for_a_person(call, Permissions.ASK)
     call.has_edit = False
-    assert policy.is_for_a_person(call, Permissions.ASK) == (kind not in {"edit", "delete", "move"})
+    may_write = kind in {"edit", "delete", "move"} or (kind is None and bool(paths))
+    assert policy.is_for_a_person(call, Permissions.ASK) == (not may_write)
     assert not policy.is_for_a_person(call, Permissions.TRAIN)
 
 

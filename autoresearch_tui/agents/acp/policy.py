@@ -77,8 +77,13 @@ def objection(call: Call, folder: Folder, permissions: Permissions) -> str | Non
 
 
 def is_for_a_person(call: Call, permissions: Permissions) -> bool:
-    """Return whether a person may allow what was refused: never a write, whatever they say."""
-    return permissions is Permissions.ASK and not call.has_edit and call.kind not in WRITING
+    """Return whether a person may allow what was refused: never a write, whatever they say.
+
+    What names a file and does not say what it does with it counts as one.
+    """
+    may_write = call.has_edit or call.kind in WRITING
+    may_write = may_write or (call.kind in {None, "other"} and bool(call.paths))
+    return permissions is Permissions.ASK and not may_write
 
 
 def answer(options: Sequence[PermissionOption], *, allow: bool) -> str | None:
