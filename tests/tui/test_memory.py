@@ -8,6 +8,7 @@ from autoresearch_tui.control.messages import AddIdea, DropIdea, MoveIdea, Reply
 from autoresearch_tui.record import events
 from autoresearch_tui.record.journal import Journal
 from autoresearch_tui.tui.app import Cockpit
+from autoresearch_tui.tui.widgets.canvas import Pane
 from tests.tui.nights import Ending, MadeNight, make_night
 from tests.tui.watching import ListeningLab, look, settle, shown, watching
 
@@ -38,6 +39,10 @@ async def test_both_are_shown(tmp_path: Path) -> None:
             "2. another norm (ada)",
             "3. fewer heads (ada)",
         ]
+        await pilot.press("z")
+        await settle(pilot)
+        shown_now = [each.id for each in pilot.app.screen.query(Pane) if each.display]
+        assert shown_now == ["ideas"]
 
 
 async def test_keys_order_drop_and_add_ideas(tmp_path: Path) -> None:

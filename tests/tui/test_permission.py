@@ -75,7 +75,7 @@ async def test_keys_are_deaf_at_first_and_it_says_so(
 async def test_a_key_answers_what_is_shown(tmp_path: Path, key: str, allowed: bool) -> None:
     async with asked(tmp_path) as (_, lab, pilot):
         text = shown(pilot, "Plea")
-        for words in ("coder wants, for #7", "git log", "waits 0:45, then: refuse", "“Yes”"):
+        for words in ("coder wants, for #7", "git log", "waits 0:45, then: refuse", '"Yes"'):
             assert words in text
         await pilot.press(key)
         await settle(pilot)

@@ -47,7 +47,7 @@ class Plea(Question):
         if len(details) > DETAIL_ROWS:
             rows.append((("… and more; all of it: autoresearch log", "warn"),))
         rows.extend(((line, "muted"),) for line in wrap(one_line(asked.reason), width))
-        names = [f"“{one_line(name)}”" for name in asked.options if name]
+        names = [f'"{one_line(name)}"' for name in asked.options if name]
         if names:
             told = f"It calls the answers {' and '.join(names)}. A yes counts this once."
             rows.extend(((line, "muted"),) for line in wrap(told, width))
