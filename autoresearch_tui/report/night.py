@@ -51,6 +51,7 @@ def report(session: Session) -> str:
         _failures(found),
         _ledger(found),
         standings.section(found),
+        _permissions(found.state),
         _cost(found),
         _table(session, found.state),
         _places(session, found.state),
@@ -234,6 +235,28 @@ def _ledger(found: Tally) -> str:
     text = f"From the first fact to the last {duration(wall)} passed."
     columns = ("the device was", " seconds", " share")
     return "\n\n".join(["## Where the time went", text, table(columns, rows)])
+
+
+def _permissions(state: SessionState) -> str:
+    if not state.permissions:
+        return ""
+    asked = state.permission_requests
+    kept = len(state.permissions)
+    parts = ["## What agents asked to be allowed"]
+    if asked > kept:
+        parts.append(f"The latest {kept} of {asked}.")
+    words = {True: "allowed", False: "refused", None: "open"}
+    rows = [
+        (
+            f"#{each.experiment}",
+            inline(each.agent),
+            inline(each.what, TITLE_CHARS),
+            words[each.allowed],
+            inline(each.answered_by),
+        )
+        for each in state.permissions.values()
+    ]
+    return "\n\n".join([*parts, table((" for", "agent", "what", "answer", "by"), rows)])
 
 
 def _cost(found: Tally) -> str:
