@@ -97,6 +97,8 @@ def lines(state: SessionState, fact: AnyFact) -> Iterator[str]:
                 f"{fact.budget_s:g} s an experiment on {machine.device} ({machine.name}), "
                 f"data {fact.data.name}/{fact.data.profile}"
             )
+            if fact.rivals:
+                yield f"a contest: {', '.join((fact.agent, *fact.rivals))}"
             if fact.metric != BITS_PER_BYTE:
                 yield f"the metric is {fact.metric}: {fact.direction} is better"
         case events.LabStopped():
@@ -129,6 +131,18 @@ def lines(state: SessionState, fact: AnyFact) -> Iterator[str]:
             yield f"#{fact.experiment:<4}approved by {fact.by}"
         case events.ApprovalChanged():
             yield f"approval is now {fact.mode}, by {fact.by}"
+        case events.PermissionRequested():
+            yield f"#{fact.experiment:<4}{fact.agent} asks to be allowed: {fact.what}"
+            if fact.detail:
+                yield f"#{fact.experiment:<4}exactly: {fact.detail}"
+            answers = f"autoresearch allow {fact.request}, or refuse {fact.request}"
+            policy = f"without an answer: refused at {_clock(fact.decide_at)}"
+            yield f"#{fact.experiment:<4}{answers}; {policy}"
+        case events.PermissionAnswered():
+            permission = state.permissions.get(fact.request)
+            number = "" if permission is None else f"#{permission.experiment}"
+            answer = "allowed" if fact.allowed else "refused"
+            yield f"{number:<5}request {fact.request} {answer} by {fact.by}"
         case events.RunEnded(outcome=RunOutcome.INTERRUPTED):
             experiment = state.experiments.get(fact.experiment)
             again = experiment is None or experiment.skipped_by is None

@@ -51,6 +51,10 @@ def test_variables_of_others_are_passed_over(tmp_path: Path) -> None:
         ("[run]\nbudgets = 3\n", ["budgets", "[run]", "did you mean budget_s"]),
         ('[run]\nbudget_s = "long"\n', ["Expected `float", "run.budget_s"]),
         ("[run]\nbudget_s = 0\n", ["run.budget_s", "greater than zero"]),
+        (
+            '[agent]\npermissions = "ask"\npermission_wait_s = 300\n',
+            ["agent.permission_wait_s", "agent.limit_s"],
+        ),
         ("[limits]\nmax_experiments = -1\n", ["limits.max_experiments"]),
         ('[approval]\nmode = "maybe"\n', ["'maybe'", "approval.mode"]),
         ("run = 3\n", ["run"]),

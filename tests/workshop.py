@@ -189,6 +189,7 @@ class Workshop:
                 pid=os.getpid(),
                 version="0",
                 agent=agent.name,
+                rivals=[rival.name for rival in rivals],
                 model=None,
                 approval=chosen.approval.mode,
                 frozen=chosen.agent.frozen,

@@ -1,6 +1,6 @@
 """What an agent is to the lab: one bounded question, one proposal."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
@@ -100,6 +100,34 @@ def nothing_earlier() -> Sequence[Past]:
 
 
 @dataclass(frozen=True)
+class PermissionRequest:
+    """Something that an agent may do only if a person lets it, this once."""
+
+    what: str
+    """In the agent's words, in half a line."""
+    detail: str
+    """What it would do exactly, as far as it says."""
+    reason: str
+    """Why its policy does not allow it, as a sentence."""
+    options: list[str]
+    """What the agent calls the two answers: allowed this once, refused."""
+    wait_s: float
+    """How long a person has to answer."""
+
+
+AskPerson = Callable[[PermissionRequest], Awaitable[bool | None]]
+"""Puts a request to people; returns whether one allowed it, and none where nobody answered in time.
+
+Who is cancelled while they wait takes the request back.
+"""
+
+
+async def nobody(_request: PermissionRequest) -> bool | None:
+    """Return that nobody answered."""
+    return None
+
+
+@dataclass(frozen=True)
 class Context:
     """All that an agent gets to know for one proposal."""
 
@@ -128,6 +156,8 @@ class Context:
     """What the human froze in `train`: names of constants, functions and classes."""
     earlier: Earlier = nothing_earlier
     """Earlier sessions of the repository on the same data, budget, hardware and metric."""
+    ask_person: AskPerson = nobody
+    """For what the agent may do only if a person lets it."""
 
 
 @dataclass(frozen=True)

@@ -96,6 +96,11 @@ class Options(Protocol):
         ...
 
     @property
+    def permission_wait_s(self) -> float:
+        """Of acp: seconds that a person has to answer what it asks for."""
+        ...
+
+    @property
     def login(self) -> str | None:
         """Of acp: the way to log in, by the name that the agent offers."""
         ...
@@ -230,6 +235,7 @@ def _acp(options: Options, environ: Mapping[str, str], place: Path | None) -> Ag
         place=place,
         limit_s=options.limit_s,
         permissions=Permissions(options.permissions),
+        permission_wait_s=options.permission_wait_s,
         login=options.login,
     )
 

@@ -175,7 +175,13 @@ class Conversation:
         line = self._desk.write(plain.apply(reply, self._desk.text))
         title = reply.title or line.split("  ")[-1].lstrip("+")
         submission = self._desk.submit(
-            Submit(title, reply.hypothesis, expected_change=reply.expected_change)
+            Submit(
+                title,
+                reply.hypothesis,
+                expected_change=reply.expected_change,
+                took_idea=reply.took_idea,
+                ideas=list(reply.ideas),
+            )
         )
         self._think(ThoughtKind.TOOL, f"edit  {line}")
         return submission

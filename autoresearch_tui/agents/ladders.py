@@ -3,7 +3,9 @@
 Rungs are far enough apart for one run to tell them from noise, which is why nothing between them is
 tried: learning rates go by the ten preferred numbers of a decade (a quarter more each), momenta by
 the same of what is missing to 1, fractions by twentieths, sizes by powers of two or by multiples of
-what has to divide them, small counts by one. Switches and named choices have no order.
+what has to divide them, small counts by one. Switches and named choices have no order. A number
+below 1 of which neither name nor comment says what it is goes no further than a rung beyond 1, and
+goes like a momentum where it lies close to 1.
 
 A comment decides before all rules: `0.003 to 0.3` bounds a number, `one of: relu, gelu` lists the
 choices, and the word `frozen` or `fixed` leaves the constant alone.
@@ -22,6 +24,8 @@ REACH = 6
 """How many rungs a ladder goes each way: with ten a decade, a factor of four."""
 EVEN_STEP = 0.15
 SMALLEST = 1e-12
+NEAR_ONE = 0.9
+"""From here on, a part of which nobody says more is one that decays: 0.99 is not 0.9."""
 MOST_MULTIPLES = 16
 """Of how many times its divisor a number's neighbours are still different enough to be rungs."""
 
@@ -42,6 +46,12 @@ _FRACTION = re.compile(
 )
 _SIZE = re.compile(r"(?:^|_)(?:BATCH|HEADS?|DIM|WIDTH|EMBD|EMBED|SEQ|LEN|LENGTH|WINDOW)(?:_|$)")
 _FLAG = re.compile(r"^(?:USE|ENABLE|WITH|IS|HAS)_")
+_SCALE = re.compile(
+    r"(?:^|_|\b)(?:LR|RATES?|SCALES?|STD|SIGMA|INIT|EPS|WEIGHTS?|COEF\w*|FACTOR|MULT\w*|GAIN|"
+    r"CAP|CLIP|TEMP\w*|NORM|LAMBDA|ALPHA|SPEED|STEPS?|SLOPE|HOURS?|MINUTES?)(?:_|\b|$)",
+    re.IGNORECASE,
+)
+"""Words of a number that may as well be above 1."""
 _MOMENTUM = re.compile(r"(?:^|_)(?:BETA|BETA1|BETA2|BETAS|MOMENTUM|EMA)(?:_|$)")
 
 
@@ -87,7 +97,7 @@ class Ladder:
             return float(self.nearest(value))
         name = self.constant.name
         low, high = (cast("Number", self.rungs[end]) for end in (0, -1))
-        if _MOMENTUM.search(name) and low > 0 and high < 1:
+        if (_MOMENTUM.search(name) or _is_near_one(self.constant)) and low > 0 and high < 1:
             return -math.log2(max(1 - value, SMALLEST))
         if low < 0:
             return math.log2(max(-value, SMALLEST))
@@ -136,12 +146,35 @@ def _numbers(constant: Constant, value: Number, divisors: Collection[int]) -> li
         return [number for number in _whole(value, constant.name) if number % step == 0]
     if value < 0:
         return [-number for number in _logarithmic(-value)]
-    if _MOMENTUM.search(constant.name) and 0.5 <= value < 1:
+    if (_MOMENTUM.search(constant.name) and 0.5 <= value < 1) or _is_near_one(constant):
         return [_rounded(1 - rest) for rest in _logarithmic(1 - value) if rest <= 0.5]
     if _FRACTION.search(constant.name) and value <= 1:
         below = [number for number in _FRACTIONS if number < value]
         return [*below[-REACH:], *[n for n in _FRACTIONS if n > value][:REACH]]
-    return _logarithmic(value) if value else [*_ABOVE_ZERO]
+    if not value:
+        return [*_ABOVE_ZERO]
+    numbers = _logarithmic(value)
+    if _may_be_a_part(constant):
+        # Most such are parts of something, and more than the whole of it is seldom meant.
+        above = [number for number in numbers if number > 1][:1]
+        return [*(number for number in numbers if number < 1), *(above and [1.0, *above])]
+    return numbers
+
+
+def _may_be_a_part(constant: Constant) -> bool:
+    """Return whether a number is below one, and nothing says that it may as well be above it."""
+    value = constant.value
+    told = f"{constant.name} {constant.meaning}"
+    return isinstance(value, float) and 0 < value < 1 and not _SCALE.search(told)
+
+
+def _is_near_one(constant: Constant) -> bool:
+    """Return whether what is missing to one is what counts of a number, by its value alone."""
+    return (
+        _may_be_a_part(constant)
+        and not _FRACTION.search(constant.name)
+        and float(constant.value) >= NEAR_ONE
+    )
 
 
 def _multiples(value: int, step: int) -> list[int]:

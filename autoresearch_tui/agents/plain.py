@@ -44,6 +44,9 @@ class Reply:
     hypothesis: str = ""
     expected_change: float | None = None
     notebook: str | None = None
+    took_idea: int | None = None
+    ideas: tuple[str, ...] = ()
+    """For the backlog."""
     blocks: tuple[Block, ...] = ()
     settings: tuple[tuple[str, str], ...] = ()
     """Names of constants and their new values, as written."""
@@ -58,10 +61,12 @@ _MIDDLE = re.compile(r"^[ \t]*={4,}[ \t]*$")
 _REPLACE = re.compile(r"^[ \t]*>{4,}[ \t]*(?:REPLACE|UPDATED|NEW)?[ \t]*$", re.IGNORECASE)
 _FENCE = re.compile(r"^[ \t]*(?:```|~~~)[ \t]*[\w+.-]*[ \t]*$")
 _FIELD = re.compile(
-    r"^[ \t>*_#-]*(TITLE|WHY|HYPOTHESIS|EXPECTED(?:[ _]CHANGE)?)[ \t*_]*[:=][ \t*_]*(.*)$",
+    r"^[ \t>*_#-]*(TITLE|WHY|HYPOTHESIS|EXPECTED(?:[ _]CHANGE)?|TOOK|LATER)"
+    r"[ \t*_]*[:=][ \t*_]*(.*)$",
     re.IGNORECASE,
 )
 _NUMBER = re.compile(r"[-+\u2212]?\d*\.?\d+(?:e[-+]?\d+)?", re.IGNORECASE)
+_WHOLE = re.compile(r"[0-9]{1,9}")
 _SETTING = re.compile(
     r"^[ \t>*`-]*(?:SET[ \t]+)?([A-Z][A-Z0-9_]{2,})[ \t]*(?:=|:=|->|to)[ \t]*(.+?)[ \t`]*$"
 )
@@ -76,6 +81,7 @@ def parse(text: str) -> Reply:
     told: dict[str, str] = {}
     blocks: list[Block] = []
     files: list[str] = []
+    ideas: list[str] = []
     settings: dict[str, str] = {}
     lines = iter(text.split("\n"))
     fence: list[str] | None = None
@@ -87,7 +93,9 @@ def parse(text: str) -> Reply:
             if fence is not None:
                 files.append("\n".join(fence))
             fence = [] if fence is None else None
-        elif found := _FIELD.match(line):
+        elif (found := _FIELD.match(line)) and found[1].upper() == "LATER":
+            ideas.append(found[2].strip(" *_`"))
+        elif found:
             told.setdefault(found[1].upper().split()[0].split("_")[0], found[2].strip(" *_`"))
         else:
             if fence is not None:
@@ -99,6 +107,8 @@ def parse(text: str) -> Reply:
         hypothesis=told.get("WHY") or told.get("HYPOTHESIS", ""),
         expected_change=_number(told.get("EXPECTED", "")),
         notebook=notes[1].strip() if notes else None,
+        took_idea=int(took[0]) if (took := _WHOLE.search(told.get("TOOK", ""))) else None,
+        ideas=tuple(filter(None, ideas)),
         blocks=tuple(blocks),
         settings=tuple(settings.items()),
         files=tuple(files),

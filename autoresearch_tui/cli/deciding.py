@@ -3,12 +3,14 @@
 import argparse
 import difflib
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from autoresearch_tui import headless
 from autoresearch_tui.control import client, messages
 from autoresearch_tui.record.state import Experiment
+from autoresearch_tui.report import summary
 from autoresearch_tui.session import SessionError
 from autoresearch_tui.syntax import syntax_trouble
 
@@ -41,6 +43,24 @@ def _shown_waiting(arguments: argparse.Namespace) -> Experiment | None:
     for mark in waiting.marks:
         print(headless.printable(f"! {mark}"))
     return waiting
+
+
+def permit(*, allowed: bool) -> Callable[[argparse.Namespace], int]:
+    """Return the subcommand that answers what an agent asks to be allowed."""
+
+    def run(arguments: argparse.Namespace) -> int:
+        asked, number = common.state(arguments).asked, arguments.request
+        if asked is not None and number in (None, asked.request):
+            # What is answered is the request that was printed, and no later one.
+            number = asked.request
+            for line in summary.request(asked):
+                print(headless.printable(line))
+        if number is None:
+            raise SessionError("No agent asks to be allowed anything.")
+        command = messages.Permit(by=client.sender(), request=number, allowed=allowed)
+        return common.tell(arguments, command)
+
+    return run
 
 
 def ask(arguments: argparse.Namespace) -> int:

@@ -48,6 +48,12 @@ def build() -> argparse.ArgumentParser:
     approve.add_argument("experiment", type=int, nargs="?")
     approve.add_argument("--all", action="store_true", help="and all that come after it, unasked")
     command("ask", deciding.ask, "have every edit wait for a person from here on")
+    for name, allowed, text in (
+        ("allow", True, "let an agent do what it asks for, this once"),
+        ("refuse", False, "refuse what an agent asks for"),
+    ):
+        permit = command(name, deciding.permit(allowed=allowed), text)
+        permit.add_argument("request", type=int, nargs="?", help="default: the one that waits")
     edit = command("edit", deciding.edit, "change the waiting experiment in your editor")
     edit.add_argument("experiment", type=int, nargs="?")
     back = command(

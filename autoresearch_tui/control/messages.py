@@ -78,6 +78,14 @@ class SetApproval(Command, frozen=True, kw_only=True, tag="set_approval"):
     """The version of it that was shown."""
 
 
+class Permit(Command, frozen=True, kw_only=True, tag="permit"):
+    """Answer what an agent asks to be allowed."""
+
+    request: int
+    """The one that was shown."""
+    allowed: bool
+
+
 class Kill(Command, frozen=True, kw_only=True, tag="kill"):
     """End the run in flight; its experiment gets the verdict `killed`."""
 
@@ -198,6 +206,7 @@ AnyCommand = (
     | SendBack
     | Amend
     | SetApproval
+    | Permit
     | Kill
     | Skip
     | Undo

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from autoresearch_tui.control import messages
 from autoresearch_tui.control.messages import AnyCommand, Reply, done, nothing, refused
-from autoresearch_tui.lab import backlog, clock, deciding, freezing, hand, page
+from autoresearch_tui.lab import backlog, clock, deciding, freezing, hand, page, permissions
 from autoresearch_tui.lab.repository import ExperimentRepository
 from autoresearch_tui.record import events
 from autoresearch_tui.record.events import KnownFact
@@ -47,6 +47,8 @@ def answer(
             return deciding.amend(state, command, record, repository, session)
         case messages.SetApproval():
             return deciding.set_mode(state, command, record)
+        case messages.Permit():
+            return permissions.decide(state, command, record)
         case messages.Kill():
             return _kill(state, command, record)
         case messages.Skip():

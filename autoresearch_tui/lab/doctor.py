@@ -14,7 +14,7 @@ from autoresearch_tui.lab import foreign, gpus, host, keys, launcher, machine
 from autoresearch_tui.lab.findings import Finding, Grade
 from autoresearch_tui.lab.repository import ExperimentRepository, RepositoryError
 from autoresearch_tui.session import SessionError
-from autoresearch_tui.settings import Settings
+from autoresearch_tui.settings import AgentSettings, Settings
 
 
 def examine(
@@ -123,20 +123,31 @@ def _sandbox(settings: Settings) -> Finding:
 
 def agent(settings: Settings, environ: Mapping[str, str], *, offline: bool) -> Iterator[Finding]:
     """Yield who would propose, and whether its server answers, which `offline` does not ask."""
-    found = keys.gather(environ, catalogue.key_names(settings.agent))
+    for options in (settings.agent, *settings.rivals):
+        yield from _one_agent(options, environ, offline=offline)
+
+
+def _one_agent(
+    options: AgentSettings, environ: Mapping[str, str], *, offline: bool
+) -> Iterator[Finding]:
+    found = keys.gather(environ, catalogue.key_names(options))
     for name in found.in_keyring:
         yield Finding(Grade.OK, "key", f"{name} is from the keyring")
     # Without a word on the agent no key is wanted.
-    if found.trouble and settings.agent.kind != "auto":
+    if found.trouble and options.kind != "auto":
         sentence = f"the environment has no key, and the keyring can not be asked: {found.trouble}"
         yield Finding(Grade.NOTE, "key", sentence)
     try:
-        chosen, notice = catalogue.choose(settings.agent, found.environ)
+        chosen, notice = catalogue.choose(options, found.environ)
     except catalogue.AgentError as error:
         yield Finding(Grade.FAIL, "agent", str(error))
         return
     grade = Grade.NOTE if notice else Grade.OK
-    yield Finding(grade, "agent", notice or " ".join(filter(None, (chosen.name, chosen.model))))
+    yield Finding(
+        grade,
+        "agent",
+        notice or " ".join(filter(None, (options.name or chosen.name, chosen.model))),
+    )
     if offline or not isinstance(chosen, Reachable):
         return
     try:

@@ -15,7 +15,7 @@ import msgspec
 
 from autoresearch_tui.control.messages import AnyCommand, Reply, Stop, refused
 from autoresearch_tui.executors.base import Ended
-from autoresearch_tui.lab import approval, clock, commands, judge, stages, watchdog
+from autoresearch_tui.lab import approval, clock, commands, judge, permissions, stages, watchdog
 from autoresearch_tui.lab.judge import Verdict
 from autoresearch_tui.lab.limits import LOOK_AGAIN_S
 from autoresearch_tui.lab.rebase import Rebaser
@@ -52,7 +52,8 @@ class Lab:
         self._session: Session = tools.session
         self._journal = journal
         self._changed = asyncio.Event()
-        self._turns = Turns(tools, state, self.record, self._begin)
+        self._requests = permissions.Requests(state, self.record)
+        self._turns = Turns(tools, state, self.record, self._begin, self._requests.ask)
         self._rebaser = Rebaser(tools, state, self.record)
         self._verdicts = Verdicts(tools, state, self.record)
         self._spares = Spares(tools)
@@ -76,6 +77,7 @@ class Lab:
         self._journal.append(fact)
         apply(self.state, fact)
         self._tools.hear(self.state, fact)
+        self._requests.hear(fact)
         self._changed.set()
 
     @property
@@ -219,9 +221,10 @@ class Lab:
     async def _wait(self) -> None:
         """Wait until something changes, or a moment comes at which something is due."""
         left_s = self._tools.limits.wait_s(time.time())
-        if (decide_at := approval.next_at(self.state)) is not None:
-            undecided_s = min(max(0.0, decide_at - clock.now()), LOOK_AGAIN_S)
-            left_s = undecided_s if left_s is None else min(left_s, undecided_s)
+        for decide_at in (approval.next_at(self.state), permissions.next_at(self.state)):
+            if decide_at is not None:
+                undecided_s = min(max(0.0, decide_at - clock.now()), LOOK_AGAIN_S)
+                left_s = undecided_s if left_s is None else min(left_s, undecided_s)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(left_s):
                 await self._changed.wait()
@@ -250,6 +253,8 @@ class Lab:
     def _advance(self) -> None:
         """Begin whatever the state asks for and was not begun yet."""
         self._remedy()
+        while answer := permissions.due(self.state, clock.now()):
+            self.record(answer)
         self._verdicts.follow_incumbent()
         opened = list(self.state.open_experiments)
         for number in opened:

@@ -3,14 +3,16 @@
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 from autoresearch_tui.agents.base import (
     Agent,
     Closable,
     Context,
     Earlier,
+    PermissionRequest,
     Proposal,
     ProposalError,
     Spending,
@@ -37,6 +39,14 @@ AGENT_SEEDS = 1 << 32
 
 log = logging.getLogger(__name__)
 
+AskFor = Callable[[int, str, PermissionRequest], Awaitable[bool | None]]
+"""Puts a request of an agent, by name, for the proposal of a number, to people."""
+
+
+async def ask_nobody(_experiment: int, _agent: str, _request: PermissionRequest) -> bool | None:
+    """Return that nobody answered."""
+    return None
+
 
 class NoProposal(Exception):
     """No agent is left that could propose anything; the message says why."""
@@ -53,10 +63,12 @@ class Proposer:
         settings: Settings,
         rivals: Sequence[Agent] = (),
         earlier: Earlier = nothing_earlier,
+        ask_for: AskFor = ask_nobody,
     ) -> None:
         """Ask `agent`, or one of its `rivals`; when none can go on, `fallback`.
 
-        What they propose goes to `intake`; from `earlier` sessions they may learn.
+        What they propose goes to `intake`; from `earlier` sessions they may learn. What they need a
+        person for is asked through `ask_for`.
         """
         self._intake = intake
         self._session = intake.session
@@ -72,6 +84,7 @@ class Proposer:
             if options.max_cost is not None
         ]
         self._earlier = earlier
+        self._ask_for = ask_for
         self._patience = Patience(max(options.limit_s for options in chosen))
         self._memory = Memory(self._session, self._repository)
         self._aside: Aside | None = None
@@ -183,6 +196,8 @@ class Proposer:
         )
 
     async def _ask(self, agent: Agent, context: Context, think: Think) -> Proposal:
+        ask_person = partial(self._ask_for, context.experiment, agent.name)
+        context = replace(context, ask_person=ask_person)
         try:
             proposal = await self._patience.wait_for(agent.propose(context, think))
             # What can not be written can not be run.

@@ -10,7 +10,7 @@ from collections.abc import Callable, Coroutine
 
 from autoresearch_tui.lab.earlier import EarlierSessions
 from autoresearch_tui.lab.intake import Intake
-from autoresearch_tui.lab.proposing import NoProposal, Proposer
+from autoresearch_tui.lab.proposing import AskFor, NoProposal, Proposer
 from autoresearch_tui.lab.standby import is_overlapping
 from autoresearch_tui.lab.tools import CanNotGoOn, Record, Tools
 from autoresearch_tui.record.state import Phase, SessionState
@@ -22,7 +22,9 @@ Begin = Callable[[Coroutine[None, None, None], Callable[[], None]], asyncio.Task
 class Turns:
     """Has the next experiment proposed, one at a time."""
 
-    def __init__(self, tools: Tools, state: SessionState, record: Record, begin: Begin) -> None:
+    def __init__(
+        self, tools: Tools, state: SessionState, record: Record, begin: Begin, ask: AskFor
+    ) -> None:
         self._tools = tools
         self._state = state
         self._record = record
@@ -35,6 +37,7 @@ class Turns:
             tools.settings,
             tools.rivals,
             EarlierSessions(tools.session, state).read,
+            ask,
         )
         self._proposal: asyncio.Task[None] | None = None
         self._no_proposal: str | None = None

@@ -209,6 +209,34 @@ class ApprovalChanged(Fact, frozen=True, kw_only=True, tag="approval_changed"):
     by: str
 
 
+class PermissionRequested(Fact, frozen=True, kw_only=True, tag="permission_requested"):
+    """An agent wants to do something that its policy does not allow by itself; a person may."""
+
+    request: int
+    """Counts from 1."""
+    experiment: int
+    """The proposal that it wants it for."""
+    agent: str
+    what: str
+    """In the agent's words."""
+    detail: str = ""
+    """What it would do exactly, as far as it says; bounded."""
+    reason: str = ""
+    """Why the policy does not allow it."""
+    options: list[str] = []
+    """What the agent calls the two answers: allowed this once, refused."""
+    decide_at: float
+    """When the policy refuses it, where nobody has answered."""
+
+
+class PermissionAnswered(Fact, frozen=True, kw_only=True, tag="permission_answered"):
+    """A person, or the policy for absence, answered what an agent asked for."""
+
+    request: int
+    allowed: bool
+    by: str
+
+
 class RunStarted(Fact, frozen=True, kw_only=True, tag="run_started"):
     """A training process was launched, or told to go; its clock does not run yet."""
 
@@ -433,6 +461,8 @@ KnownFact = (
     | Approved
     | Rejected
     | ApprovalChanged
+    | PermissionRequested
+    | PermissionAnswered
     | RunStarted
     | TrialOpened
     | ClockStarted

@@ -5,7 +5,7 @@ from typing import Any
 
 from autoresearch_tui.record import events, ledger
 from autoresearch_tui.record.events import AnyFact
-from autoresearch_tui.record.rules import memory, proposals, runs, session
+from autoresearch_tui.record.rules import memory, permissions, proposals, runs, session
 from autoresearch_tui.record.state import SessionState
 
 
@@ -55,6 +55,8 @@ RULES: dict[type[AnyFact], Callable[[SessionState, Any], None]] = {
     events.Approved: proposals.approve,
     events.Rejected: proposals.reject,
     events.ApprovalChanged: session.change_approval,
+    events.PermissionRequested: permissions.request,
+    events.PermissionAnswered: permissions.answer,
     events.RunStarted: runs.start_run,
     events.TrialOpened: runs.open_trial,
     events.ClockStarted: runs.start_clock,

@@ -75,6 +75,8 @@ def _activity(state: SessionState) -> Activity:
         return Activity.PAUSED
     if state.backed_off_until is not None:
         return Activity.FAILED
+    if not opened and state.asked is not None:
+        return Activity.WAITING_FOR_HUMAN
     # An agent that failed is given time before it is asked again.
     if not opened and (state.asking is not None or state.proposal_failures_in_a_row):
         return Activity.WAITING_FOR_AGENT

@@ -35,6 +35,8 @@ def _told(state: SessionState, fact: AnyFact) -> str | None:
         case events.ApprovalRequested():
             then = "" if fact.then is None else f" (otherwise: {fact.then})"
             return f"needs approval: {_named(state, fact.experiment)}{then}"
+        case events.PermissionRequested():
+            return f"{fact.agent} asks to be allowed: {fact.what} (otherwise: refuse)"
         case events.AgentChanged():
             return _another_agent(state, fact)
         case events.Notice() if fact.level is not Level.INFO:

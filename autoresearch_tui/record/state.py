@@ -22,6 +22,7 @@ from autoresearch_tui.record.vocabulary import (
 )
 
 NOTICES_KEPT = 200
+PERMISSIONS_KEPT = 200
 OPEN_AT_MOST = 2
 """The experiment in flight, and the one that is made ready behind it."""
 
@@ -163,6 +164,27 @@ class Asking:
 
 
 @dataclass(slots=True)
+class Permission:
+    """Something that an agent asked to be allowed, and the answer."""
+
+    request: int
+    experiment: int
+    agent: str
+    what: str
+    detail: str
+    reason: str
+    """Why its policy does not allow it."""
+    options: list[str]
+    """What the agent calls the two answers: allowed this once, refused."""
+    at: float
+    decide_at: float
+    """When the policy refuses it, where nobody has answered."""
+    allowed: bool | None = None
+    """None until somebody answered."""
+    answered_by: str = ""
+
+
+@dataclass(slots=True)
 class QueuedEdit:
     """A person's own edit that waits for its turn."""
 
@@ -208,8 +230,8 @@ class SessionState:
     started_at: float | None = None
     agent: str = ""
     model: str | None = None
-    rivals: list[str] = field(default_factory=list[str])
-    """The other agents of a contest, by name."""
+    contestants: list[str] = field(default_factory=list[str])
+    """All agents of a contest, by name; empty where there is none."""
     approval: ApprovalMode = ApprovalMode.AUTO
     budget_s: float = 0.0
     hardware: Hardware | None = None
@@ -248,6 +270,10 @@ class SessionState:
     queued_edits: list[QueuedEdit] = field(default_factory=list[QueuedEdit])
     """People's own edits that wait for their turn, oldest first."""
     edits: int = 0
+    """How many of them there ever were."""
+    permissions: dict[int, Permission] = field(default_factory=dict[int, Permission])
+    """The latest `PERMISSIONS_KEPT` things that agents asked to be allowed, oldest first."""
+    permission_requests: int = 0
     """How many of them there ever were."""
     page: int = 0
     """The number of the notebook's page; 0 while it is empty."""
@@ -299,6 +325,11 @@ class SessionState:
         return self.paused_by is not None
 
     @property
+    def contest(self) -> list[str]:
+        """Who competes now: the contestants, unless the fallback has taken all their places."""
+        return self.contestants if self.agent in self.contestants else []
+
+    @property
     def frozen(self) -> list[str]:
         """What agents may not change: constants, functions and classes, by name."""
         return list(dict.fromkeys([*self.frozen_in_settings, *self.frozen_by_hand]))
@@ -328,6 +359,11 @@ class SessionState:
         """The experiment that waits for a person's approval; the oldest if both do."""
         opened = (self.experiments[number] for number in self.open_experiments)
         return next((each for each in opened if each.phase is Phase.WAITING_FOR_APPROVAL), None)
+
+    @property
+    def asked(self) -> Permission | None:
+        """What an agent asks a person to be allowed now; the oldest if several do."""
+        return next((each for each in self.permissions.values() if each.allowed is None), None)
 
     def is_stale(self, experiment: Experiment) -> bool:
         """Return whether an edit was made to what is no longer the incumbent."""

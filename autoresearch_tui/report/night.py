@@ -51,6 +51,7 @@ def report(session: Session) -> str:
         _failures(found),
         _ledger(found),
         standings.section(found),
+        _permissions(found.state),
         _cost(found),
         _table(session, found.state),
         _places(session, found.state),
@@ -236,6 +237,28 @@ def _ledger(found: Tally) -> str:
     return "\n\n".join(["## Where the time went", text, table(columns, rows)])
 
 
+def _permissions(state: SessionState) -> str:
+    if not state.permissions:
+        return ""
+    asked = state.permission_requests
+    kept = len(state.permissions)
+    parts = ["## What agents asked to be allowed"]
+    if asked > kept:
+        parts.append(f"The latest {kept} of {asked}.")
+    words = {True: "allowed", False: "refused", None: "open"}
+    rows = [
+        (
+            f"#{each.experiment}",
+            inline(each.agent),
+            inline(each.what, TITLE_CHARS),
+            words[each.allowed],
+            inline(each.answered_by),
+        )
+        for each in state.permissions.values()
+    ]
+    return "\n\n".join([*parts, table((" for", "agent", "what", "answer", "by"), rows)])
+
+
 def _cost(found: Tally) -> str:
     state = found.state
     agents = {name: spent for name, spent in found.by_agent.items() if name != "baseline"}
@@ -248,7 +271,8 @@ def _cost(found: Tally) -> str:
             str(spent.failures),
             f"{spent.seconds:.0f}",
             f"{spent.input_tokens:,}",
-            f"{spent.cache_tokens:,}",
+            f"{spent.cache_read_tokens:,}",
+            f"{spent.cache_write_tokens:,}",
             f"{spent.output_tokens:,}",
             _price(spent.cost_usd, spent.tokens, spent.unpriced_tokens),
         )
@@ -258,7 +282,8 @@ def _cost(found: Tally) -> str:
     if state.unpriced_tokens:
         text += f"; {state.unpriced_tokens:,} of the tokens have no price and are not in the sum"
     columns = (
-        "agent", " proposals", " failed", " seconds", " tokens in", " cached", " tokens out", " USD"
+        "agent", " proposals", " failed", " seconds", " tokens in", " from the cache",
+        " to the cache", " tokens out", " USD",
     )  # fmt: skip
     return "\n\n".join(["## What the proposals cost", f"{text}.", table(columns, rows)])
 

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 
 from autoresearch_tui.record.metric import BITS_PER_BYTE, change_words
 from autoresearch_tui.record.plateau import plateau
-from autoresearch_tui.record.state import Activity, Experiment, SessionState
+from autoresearch_tui.record.state import Activity, Experiment, Permission, SessionState
+from autoresearch_tui.record.usage import usage_words
 from autoresearch_tui.record.vocabulary import Standing
 from autoresearch_tui.session import LabLife, Session
 
@@ -76,6 +77,16 @@ def backlog(state: SessionState) -> Iterator[str]:
         yield f"{place:>3}. idea {idea.idea} by {idea.by}: {idea.text}"
 
 
+def request(permission: Permission) -> Iterator[str]:
+    """Yield what an agent asks to be allowed, as a person has to know it to answer."""
+    yield f"request {permission.request}: {permission.agent} asks for #{permission.experiment}"
+    yield f"  {permission.what}"
+    if permission.detail:
+        yield f"  exactly: {permission.detail}"
+    if permission.reason:
+        yield f"  {permission.reason}"
+
+
 def _experiment_lines(experiment: Experiment, metric: str) -> Iterator[str]:
     yield f"experiment  #{experiment.number} {experiment.title}"
     yield f"status      {experiment.status or experiment.phase}: {experiment.reason}".rstrip(": ")
@@ -86,6 +97,8 @@ def _experiment_lines(experiment: Experiment, metric: str) -> Iterator[str]:
         hoped = "" if expected is None else f" (expected {change_words(expected, metric)})"
         yield f"change      {change_words(experiment.change, metric)}{hoped}"
     yield f"agent       {' '.join(filter(None, (experiment.agent, experiment.model)))}"
+    if cost := usage_words(experiment.usage):
+        yield f"proposal    {cost}"
     for mark in experiment.marks:
         yield f"look at     ! {mark}"
     if experiment.parent is not None:
@@ -117,9 +130,15 @@ def _status_lines(
             yield f"next        #{ahead.number} {ahead.phase}: {ahead.title}"
     elif running and state.asking:
         yield f"now         {state.asking.agent} proposes #{state.asking.experiment}"
+    if running and (asked := state.asked):
+        yield f"asks        {asked.agent} for #{asked.experiment}: {asked.what}"
+        answers = f"autoresearch allow {asked.request}, or refuse {asked.request}"
+        left = duration(max(0.0, asked.decide_at - now))
+        yield f"            {answers}; refused in {left} without an answer"
     for queued in state.queued_edits:
         yield f"queued      edit {queued.edit} by {queued.by}: {queued.title}"
-    yield f"agent       {' '.join(filter(None, (state.agent, state.model)))}, {state.approval}"
+    agent = ", ".join(state.contest) or " ".join(filter(None, (state.agent, state.model)))
+    yield f"{'agents' if state.contest else 'agent':<12}{agent}, {state.approval}"
     if state.frozen:
         yield f"frozen      {', '.join(state.frozen)}"
     if state.backlog:

@@ -24,22 +24,24 @@ class Spent:
     seconds: float = 0.0
     input_tokens: int = 0
     output_tokens: int = 0
-    cache_tokens: int = 0
-    """Read from a cache or written to one."""
+    cache_read_tokens: int = 0
+    cache_write_tokens: int = 0
     cost_usd: float = 0.0
     unpriced_tokens: int = 0
 
     @property
     def tokens(self) -> int:
         """All of them."""
-        return self.input_tokens + self.output_tokens + self.cache_tokens
+        cache = self.cache_read_tokens + self.cache_write_tokens
+        return self.input_tokens + self.output_tokens + cache
 
     def add(self, usage: Usage) -> None:
         """Count one proposal's usage."""
         self.seconds += usage.seconds
         self.input_tokens += usage.input_tokens
         self.output_tokens += usage.output_tokens
-        self.cache_tokens += usage.cache_read_tokens + usage.cache_write_tokens
+        self.cache_read_tokens += usage.cache_read_tokens
+        self.cache_write_tokens += usage.cache_write_tokens
         if usage.cost_usd is None:
             self.unpriced_tokens += usage.tokens
         else:

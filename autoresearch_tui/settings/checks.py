@@ -57,6 +57,7 @@ def check_sense(settings: Settings) -> None:
         "agent.max_turns": settings.agent.max_turns,
         "agent.max_output_tokens": settings.agent.max_output_tokens,
         "agent.context_tokens": settings.agent.context_tokens,
+        "agent.permission_wait_s": settings.agent.permission_wait_s,
         "limits.max_experiments": settings.limits.max_experiments,
         "limits.max_hours": settings.limits.max_hours,
         "limits.max_cost": settings.limits.max_cost,
@@ -66,7 +67,14 @@ def check_sense(settings: Settings) -> None:
         "watchdog.repeats": settings.watchdog.repeats,
     }
     for rival in settings.rivals:
-        for key in ("every", "max_cost", "limit_s", "max_turns", "max_output_tokens"):
+        for key in (
+            "every",
+            "max_cost",
+            "limit_s",
+            "max_turns",
+            "max_output_tokens",
+            "permission_wait_s",
+        ):
             positive[f"agent.{key} of {rival.name or rival.kind}"] = getattr(rival, key)
     for name, value in positive.items():
         if value is not None and not 0 < value < float("inf"):
@@ -78,6 +86,13 @@ def check_sense(settings: Settings) -> None:
     for name, value in not_negative.items():
         if not 0 <= value < float("inf"):
             raise SettingsError(f"{name} is {value:g}; it must be zero or more.")
+    for agent in (settings.agent, *settings.rivals):
+        if agent.permissions == "ask" and agent.permission_wait_s >= agent.limit_s:
+            raise SettingsError(
+                f"agent.permission_wait_s is {agent.permission_wait_s:g}, and the whole proposal "
+                f"has agent.limit_s, {agent.limit_s:g}: nobody could answer in time. Shorten the "
+                "one or lengthen the other."
+            )
     if (settings.approval.timeout_s is None) != (settings.approval.then is None):
         raise SettingsError(
             "approval.timeout_s and approval.then belong together: how long an edit waits, and "

@@ -98,9 +98,13 @@ class AgentSettings(_Section, frozen=True, kw_only=True):
     env: list[str] = []
     """Of acp: variables that the agent's process gets beside the harmless ones, as that of a key;
     from the environment, or else from the keyring."""
-    permissions: Literal["train", "none"] = "train"
-    """Of acp: `train` lets the agent read its folder and edit `train.py` where it asks; `none`
-    refuses whatever it asks for."""
+    permissions: Literal["train", "ask", "none"] = "train"
+    """Of acp: `train` lets the agent read its folder and edit `train.py` where it asks; `ask` has
+    a person answer all else that it asks for and that is no write; `none` refuses whatever it asks
+    for."""
+    permission_wait_s: float = 60.0
+    """Of acp: how long such a request waits for a person before it is refused. It counts as the
+    proposal's time."""
     login: str | None = None
     """Of acp: the way to log in that the agent is asked to take, by the name that it offers."""
 

@@ -1,10 +1,23 @@
 """What the verbs do: most ask a short question, and then send one command to the lab."""
 
 from autoresearch_tui.control import client
-from autoresearch_tui.control.messages import Kill, Pause, Promote, Resume, Skip, Steer, Stop, Undo
+from autoresearch_tui.control.messages import (
+    AddIdea,
+    DropIdea,
+    Kill,
+    MoveIdea,
+    Pause,
+    Promote,
+    Resume,
+    Skip,
+    Steer,
+    Stop,
+    Undo,
+)
 from autoresearch_tui.session import Session
 from autoresearch_tui.tui.approving import Approving
 from autoresearch_tui.tui.screens.dialogs import AskScreen, ChoiceScreen
+from autoresearch_tui.tui.screens.memory import MemoryScreen
 from autoresearch_tui.tui.screens.picker import PickerScreen
 from autoresearch_tui.tui.screens.program import ProgramScreen
 from autoresearch_tui.tui.screens.steer import SteerScreen
@@ -86,6 +99,35 @@ class Actions(Approving):
         if self.run_editor(message.path):
             self.say(message.screen.effect(), "good")
         message.screen.show_night()
+
+    def action_memory(self) -> None:
+        """Show the agents' notes, and the backlog of ideas."""
+        self.push_screen(MemoryScreen())
+
+    def on_memory_screen_wanted(self, message: MemoryScreen.Wanted) -> None:
+        """Change notes or ideas as the person wants."""
+        by, idea, place = client.sender(), message.idea, message.place
+        match message.change:
+            case "edit":
+                self.edit_page()
+            case "add":
+                self._ask_for_idea()
+            case "drop" if idea is not None:
+                self.tell(DropIdea(by=by, idea=idea.idea))
+            case "up" if idea is not None and place > 1:
+                self.tell(MoveIdea(by=by, idea=idea.idea, place=place - 1))
+            case "down" if idea is not None and place < len(self.night.state.backlog):
+                self.tell(MoveIdea(by=by, idea=idea.idea, place=place + 1))
+            case _:
+                pass
+
+    def _ask_for_idea(self) -> None:
+        def add(text: str | None) -> None:
+            if text:
+                self.tell(AddIdea(by=client.sender(), text=text))
+
+        explanation = "What should be tried one day? It comes before the agents' own ideas."
+        self.push_screen(AskScreen("A new idea", explanation), add)
 
     def action_kill(self) -> None:
         """End the run in flight, if the person means it."""

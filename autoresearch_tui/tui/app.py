@@ -132,7 +132,7 @@ class Cockpit(Actions):
         """Show another session from its start, on fresh panes."""
         self.session = session
         self.night = Night(session, self._now)
-        self._asked_about, self._noticed_at = None, 0.0
+        self._asked_about, self._permission_shown, self._noticed_at = None, None, 0.0
         while len(self.screen_stack) > 1:
             await self.pop_screen()
         # What panes remember is of another night.
@@ -154,7 +154,7 @@ class Cockpit(Actions):
             # On the way out, what would be drawn on is already gone.
             return
         with self.batch_update():
-            self.ask_for_approval()
+            self.ask_what_waits()
             if isinstance(self.screen, PanedScreen) and self.screen.is_mounted:
                 self.screen.show_night()
             self._say_notice()

@@ -1,23 +1,69 @@
-"""Mode `ask` on the screen: the question is put up, taken down, and answered."""
+"""What waits for a person, on the screen: questions are put up, taken down, and answered."""
 
 from autoresearch_tui.control import client
-from autoresearch_tui.control.messages import Approve, Reject, SendBack, SetApproval
-from autoresearch_tui.record.state import Experiment
+from autoresearch_tui.control.messages import Approve, Permit, Reject, SendBack, SetApproval
+from autoresearch_tui.record.state import Experiment, Permission
 from autoresearch_tui.record.vocabulary import ApprovalMode, Status
 from autoresearch_tui.tui.editing import Editing
 from autoresearch_tui.tui.screens.approval import ApprovalScreen
 from autoresearch_tui.tui.screens.dialogs import AskScreen, ChoiceScreen
 from autoresearch_tui.tui.screens.paned import PanedScreen
+from autoresearch_tui.tui.screens.permission import PermissionScreen
 from autoresearch_tui.tui.text import one_line
 
 
 class Approving(Editing):
-    """An app that asks whether a waiting edit may run."""
+    """An app that asks whether a waiting edit may run, and what an agent may do."""
 
     _asked_about: tuple[int, str] | None = None
     """The experiment, and its commit, that the question was put up about last."""
 
-    def ask_for_approval(self) -> None:
+    _permission_shown: int | None = None
+    """The request of an agent that was put up last."""
+
+    def ask_what_waits(self) -> None:
+        """Put up what a person is asked, and take down what is settled."""
+        # What an agent asks for waits a minute, an edit perhaps the whole night.
+        self._ask_for_permission()
+        self._ask_for_approval()
+
+    def _ask_for_permission(self) -> None:
+        """Put each request up once, and take it down when it is answered."""
+        asked, shown = self.night.asked, self.screen
+        if isinstance(shown, PermissionScreen):
+            if asked is not None and asked.request == shown.permission.request:
+                return
+            self.pop_screen()
+            known = self.night.state.permissions.get(shown.permission.request)
+            if known is not None and known.allowed is not None:
+                answer = "allowed" if known.allowed else "refused"
+                self.say(f"{answer} by {one_line(known.answered_by)}", "note")
+        can_ask = isinstance(shown, PermissionScreen | ApprovalScreen | PanedScreen)
+        if asked is not None and can_ask and asked.request != self._permission_shown:
+            self._open_permission(asked)
+
+    def _open_permission(self, asked: Permission) -> None:
+        """Put what an agent asks for up."""
+        number = self._permission_shown = asked.request
+
+        def answer(given: str | None) -> None:
+            if given in ("allow", "refuse"):
+                allowed = given == "allow"
+                self.tell(Permit(by=client.sender(), request=number, allowed=allowed))
+
+        self.push_screen(PermissionScreen(asked), answer)
+
+    def action_allow(self) -> None:
+        """Show again what an agent asks for: nobody allows what is not on the screen."""
+        if (asked := self.night.asked) is not None:
+            self._open_permission(asked)
+
+    def action_refuse(self) -> None:
+        """Refuse what an agent asks for."""
+        if (asked := self.night.asked) is not None:
+            self.tell(Permit(by=client.sender(), request=asked.request, allowed=False))
+
+    def _ask_for_approval(self) -> None:
         """Put the question up once for each version, and take it down when it is settled."""
         awaiting = self.night.awaiting
         shown = self.screen if isinstance(self.screen, ApprovalScreen) else None

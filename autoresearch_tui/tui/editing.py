@@ -7,7 +7,7 @@ from textual import work
 from textual.app import SuspendNotSupported
 
 from autoresearch_tui.control import client, messages
-from autoresearch_tui.control.messages import Amend
+from autoresearch_tui.control.messages import Amend, WritePage
 from autoresearch_tui.record.state import Experiment
 from autoresearch_tui.syntax import syntax_trouble
 from autoresearch_tui.tui import editor
@@ -49,8 +49,8 @@ class Editing(Commanding):
         elif trouble := syntax_trouble(after):
             self._offer_again(draft, number, commit, trouble)
         else:
-            self._amend(draft, Amend(by=client.sender(), experiment=number, commit=commit,
-                                     train=after))  # fmt: skip
+            command = Amend(by=client.sender(), experiment=number, commit=commit, train=after)
+            self._hand_in(draft, command, f"Yours is kept: autoresearch try {draft.path}")
 
     def _offer_again(self, draft: Draft, number: int, commit: str, trouble: str) -> None:
         def decide(answer: str | None) -> None:
@@ -78,10 +78,32 @@ class Editing(Commanding):
         else:
             draft.discard()
 
+    def edit_page(self) -> None:
+        """Have the person change the agents' page of notes, and give it to the lab."""
+        number = self.night.state.page
+        try:
+            draft = Draft("notes.md", self.night.page())
+        except EditorError as error:
+            self.say(str(error), "bad")
+            return
+        if not self.run_editor(draft.path):
+            self._keep_if_changed(draft)
+            return
+        try:
+            after = draft.text()
+        except EditorError as error:
+            self.say(str(error), "bad")
+            return
+        if after == draft.before:
+            draft.discard()
+            self.say("The notes are as they were: nothing was changed in the editor", "warn")
+            return
+        command = WritePage(by=client.sender(), text=after, page=number)
+        self._hand_in(draft, command, f"Yours is kept: autoresearch note --file {draft.path}")
+
     @work(thread=True)
-    def _amend(self, draft: Draft, command: Amend) -> None:
-        """Give a changed file to the lab; where it does not take it, the file is kept."""
-        kept = f"Yours is kept: autoresearch try {draft.path}"
+    def _hand_in(self, draft: Draft, command: Amend | WritePage, kept: str) -> None:
+        """Give what was written to the lab; where it does not take it, the file is `kept`."""
         if len(messages.encode(command)) >= messages.LINE_LIMIT_BYTES:
             self.post_message(Answered(f"It is too large to be sent. {kept}", "bad"))
             return

@@ -18,12 +18,12 @@ from autoresearch_tui.record.lines import LineTail
 from autoresearch_tui.record.masking import SECRET_CHARACTERS, mask
 from autoresearch_tui.record.news import news
 from autoresearch_tui.record.samples import StepSample, TelemetrySample
-from autoresearch_tui.record.state import IN_FLIGHT, Experiment, Phase, SessionState
+from autoresearch_tui.record.state import IN_FLIGHT, Experiment, Permission, Phase, SessionState
 from autoresearch_tui.session import LabLife, Session, lab_life
 from autoresearch_tui.stats.spread import smoothed
 from autoresearch_tui.tui.text import clean
 from autoresearch_tui.tui.thoughts import ThoughtLog, open_regular
-from autoresearch_tui.tui.words import LIVELY, Word, word_for
+from autoresearch_tui.tui.words import LABLESS, LIVELY, Word, word_for
 
 TELEMETRY_KEPT = 600
 TELEMETRY_READ_BYTES = 512 * 1024
@@ -152,6 +152,11 @@ class Night:
         return self.state.waiting if self.lively or self.word is Word.YOUR_TURN else None
 
     @property
+    def asked(self) -> Permission | None:
+        """What an agent of a living lab asks a person to be allowed."""
+        return None if self.word in LABLESS else self.state.asked
+
+    @property
     def in_flight(self) -> int | None:
         """The experiment that has a process, if one has."""
         current = self.state.current
@@ -232,6 +237,11 @@ class Night:
     def train_file(self, experiment: int) -> str:
         """Return an experiment's edited file as it ran; empty where it is no longer there."""
         return _read(self.session.train_file(experiment), FILE_LIMIT_BYTES)
+
+    def page(self) -> str:
+        """Return the notebook's page; empty where there is none, or it can not be read."""
+        number = self.state.page
+        return _read(self.session.page(number), FILE_LIMIT_BYTES) if number else ""
 
     def lab_of(self, experiment: Experiment) -> LabStarted | None:
         """Return the lab that ran an experiment last: on which machine, with what data."""

@@ -177,7 +177,7 @@ class Replay(Cockpit):
         self._looked_at = time.monotonic()
         self.look()
 
-    def ask_for_approval(self) -> None:
+    def ask_what_waits(self) -> None:
         """Ask nothing: what was asked then was answered then."""
 
     def _notify_terminal(self) -> None:

@@ -52,6 +52,10 @@ def _somebody_waits(night: Night) -> bool:
     return night.awaiting is not None
 
 
+def _somebody_asks(night: Night) -> bool:
+    return night.asked is not None
+
+
 def _something_runs(night: Night) -> bool:
     current = night.state.current
     run = current.last_run if current else None
@@ -79,6 +83,22 @@ VERBS = (
         tooltip="Refuse the waiting experiment.",
         command="reject",
         means_something=_somebody_waits,
+    ),
+    Verb(
+        id="allow",
+        key="l",
+        name="allow",
+        tooltip="Let an agent do what it asks for, this once.",
+        command="allow",
+        means_something=_somebody_asks,
+    ),
+    Verb(
+        id="refuse",
+        key="f",
+        name="refuse",
+        tooltip="Refuse what an agent asks for.",
+        command="refuse",
+        means_something=_somebody_asks,
     ),
     Verb(
         id="edit",
@@ -119,6 +139,14 @@ VERBS = (
         name="steer",
         tooltip="Tell the agent something for its next proposal.",
         command="steer",
+    ),
+    Verb(
+        id="memory",
+        key="g",
+        name="notes, ideas",
+        tooltip="Read and edit the agents' page of notes and the backlog of ideas.",
+        command="note",
+        is_shown=False,
     ),
     Verb(
         id="program",

@@ -26,7 +26,7 @@ def table(facts: Iterable[AnyFact]) -> Iterator[str]:
             spent.failures,
             spent.input_tokens,
             spent.output_tokens,
-            spent.cache_tokens,
+            spent.cache_read_tokens,
             round(spent.seconds, 1),
         )
         yield "  ".join(f"{each:>9}" for each in (name, *figures))

@@ -9,6 +9,7 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,10 @@ import pytest
 
 from autoresearch_tui.agents.acp import guard, wire
 from autoresearch_tui.agents.acp.agent import AcpAgent
+from autoresearch_tui.agents.acp.policy import Permissions
 from autoresearch_tui.agents.acp.process import agent_environment
 from autoresearch_tui.agents.acp.talk import SESSION_PROPOSALS, Sessions
-from autoresearch_tui.agents.base import ProposalError
+from autoresearch_tui.agents.base import PermissionRequest, ProposalError
 from autoresearch_tui.control import messages
 from autoresearch_tui.lab import roster
 from autoresearch_tui.record import events
@@ -43,7 +45,12 @@ def environment() -> dict[str, str]:
     return agent_environment({**os.environ, "SOME_KEY": KEY}, ["PYTHONPATH", "SOME_KEY"])
 
 
-def coder(place: Path, *more: str, limit_s: float = 30.0) -> AcpAgent:
+def coder(
+    place: Path,
+    *more: str,
+    limit_s: float = 30.0,
+    permissions: Permissions = Permissions.TRAIN,
+) -> AcpAgent:
     """Return an agent built with the protocol's library; it remembers in `place`."""
     memory = place / "memory"
     memory.mkdir(parents=True, exist_ok=True)
@@ -53,6 +60,7 @@ def coder(place: Path, *more: str, limit_s: float = 30.0) -> AcpAgent:
         secrets=[KEY],
         place=place / "place",
         limit_s=limit_s,
+        permissions=permissions,
     )
 
 
@@ -109,6 +117,65 @@ async def test_an_agent_edits_as_it_likes_and_nothing_else(tmp_path: Path) -> No
     memory = list((tmp_path / "memory").iterdir())
     assert len(memory) == 1
     assert "Last time you also changed" in memory[0].read_text()
+    await agent.close()
+    assert not processes_below(tmp_path)
+
+
+class Person:
+    """Answers what is asked, in this order, and then nothing."""
+
+    def __init__(self, *answers: bool | None) -> None:
+        self.answers = list(answers)
+        self.asked: list[PermissionRequest] = []
+
+    async def __call__(self, request: PermissionRequest) -> bool | None:
+        self.asked.append(request)
+        return self.answers.pop(0) if self.answers else None
+
+
+async def test_a_person_is_asked_for_what_is_no_write_and_nothing_else(tmp_path: Path) -> None:
+    night, agent = begun(SCRIPT), coder(tmp_path, permissions=Permissions.ASK)
+    person, thoughts = Person(True, False), Thoughts()
+    context = replace(errand(night, "trespass", "edit"), ask_person=person)
+    proposal = await agent.propose(context, thoughts)
+    # It was let read, and not let write beside its file, whatever a person would say.
+    assert "done: ['read']" in thoughts.text(ThoughtKind.TEXT)
+    assert "refused: execute  rm -rf /. A person refused it." in thoughts.text(ThoughtKind.TOOL)
+    assert [each.what for each in person.asked] == ["read", "execute rm -rf /"]
+    assert person.asked[0].detail == "/etc/passwd"
+    assert person.asked[0].options == ["Yes", "No"]
+    assert proposal.train == SCRIPT.replace("0.04", "0.0422")
+    assert "notes.md" in thoughts.text(ThoughtKind.ERROR)
+
+    # Where nobody is there, one wait is enough for a proposal.
+    nobody, thoughts = Person(), Thoughts()
+    context = replace(errand(night, "trespass", "edit"), ask_person=nobody)
+    await agent.propose(context, thoughts)
+    assert "done: []" in thoughts.text(ThoughtKind.TEXT)
+    assert [each.what for each in nobody.asked] == ["read"]
+    assert "Nobody answered in time." in thoughts.text(ThoughtKind.TOOL)
+    await agent.close()
+
+
+async def test_a_request_is_taken_back_with_its_proposal(tmp_path: Path) -> None:
+    taken_back = asyncio.Event()
+
+    async def nobody_yet(_request: PermissionRequest) -> bool | None:
+        asking.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            taken_back.set()
+        return None
+
+    asking = asyncio.Event()
+    agent = coder(tmp_path, permissions=Permissions.ASK)
+    context = replace(errand(begun(SCRIPT), "trespass"), ask_person=nobody_yet)
+    proposing = asyncio.create_task(agent.propose(context, Thoughts()))
+    await asking.wait()
+    proposing.cancel()
+    await taken_back.wait()
+    await asyncio.wait({proposing})
     await agent.close()
     assert not processes_below(tmp_path)
 
@@ -202,21 +269,25 @@ async def test_the_night_goes_on_whatever_the_agent_does(
 async def test_an_agent_that_can_not_be_talked_to_is_a_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("autoresearch_tui.agents.acp.agent.START_LIMIT_S", 0.3)
-    monkeypatch.setattr("autoresearch_tui.agents.acp.agent.CHECK_LIMIT_S", 0.3)
     missing = AcpAgent(command=["no-such-agent"], environment=environment(), place=tmp_path)
+    mute = rascal(tmp_path / "mute", "mute")
     cases = [
-        (missing, "There is no command 'no-such-agent'", True),
-        (rascal(tmp_path / "mute", "mute"), "did not answer within 0.3 s", False),
         (rascal(tmp_path / "in", "log-in-first"), "Log in with its own command", False),
+        (missing, "There is no command 'no-such-agent'", True),
+        (mute, "did not answer within 0.3 s", False),
     ]
     for agent, sentence, is_fatal in cases:
-        with pytest.raises(ProposalError, match=re.escape(sentence)) as caught:
-            await agent.propose(begun(SCRIPT).context(), Thoughts())
+        with monkeypatch.context() as patch:
+            if agent is mute:
+                patch.setattr("autoresearch_tui.agents.acp.agent.START_LIMIT_S", 0.3)
+            with pytest.raises(ProposalError, match=re.escape(sentence)) as caught:
+                await agent.propose(begun(SCRIPT).context(), Thoughts())
         assert (caught.value.fatal, caught.value.outage) == (is_fatal, not is_fatal)
         await agent.close()
-    with pytest.raises(ProposalError, match="did not answer"):
-        await rascal(tmp_path / "mute", "mute").check()
+    with monkeypatch.context() as patch:
+        patch.setattr("autoresearch_tui.agents.acp.agent.CHECK_LIMIT_S", 0.3)
+        with pytest.raises(ProposalError, match="did not answer"):
+            await rascal(tmp_path / "mute", "mute").check()
     assert "answers by the Agent Client Protocol" in await rascal(tmp_path / "well").check()
     assert not processes_below(tmp_path)
 

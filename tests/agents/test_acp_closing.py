@@ -48,6 +48,20 @@ def test_a_closing_is_read_however_it_is_dressed(said: str) -> None:
     assert closing.read(said) == closing.Closing("Halve it", "It is too high. It shakes.", -0.02)
 
 
+def test_a_closing_names_ideas_of_the_backlog() -> None:
+    end = closing.read(
+        "title: Halve it\nhypothesis: It is too high.\n- **took_idea**: #3\n"
+        "later: try a longer warm-down\nLater: `try another norm`\nideas_first: 4, 1\n"
+    )
+    assert end == closing.Closing(
+        title="Halve it",
+        hypothesis="It is too high.",
+        took_idea=3,
+        ideas=("try a longer warm-down", "try another norm"),
+        ideas_first=(4, 1),
+    )
+
+
 def test_what_is_missing_of_a_closing_is_told_from_the_edit() -> None:
     assert closing.read("I am done. Bye.") == closing.Closing()
     assert closing.read("expected_change: 1e999") == closing.Closing()

@@ -34,6 +34,12 @@ def test_nothing_but_the_file_is_ever_allowed_to_be_edited(
     if refused is None and kind in {"edit", None}:
         assert {desk.place(path) for path in paths} == {desk.train}
     assert policy.objection(call, desk, Permissions.NONE)
+    assert policy.objection(call, desk, Permissions.ASK) == refused
+    assert not policy.is_for_a_person(call, Permissions.ASK)
+    call.has_edit = False
+    may_write = kind in {"edit", "delete", "move"} or (kind is None and bool(paths))
+    assert policy.is_for_a_person(call, Permissions.ASK) == (not may_write)
+    assert not policy.is_for_a_person(call, Permissions.TRAIN)
 
 
 @pytest.mark.parametrize("path", ["..", "/etc/passwd", "history/../../x", "link", "link/passwd"])

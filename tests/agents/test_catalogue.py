@@ -30,6 +30,7 @@ class Chosen:
     command: tuple[str, ...] = ()
     env: tuple[str, ...] = ()
     permissions: str = "train"
+    permission_wait_s: float = 60.0
     login: str | None = None
 
 

@@ -41,6 +41,15 @@ def test_an_edit_is_found_in_what_surrounds_it(answer: str) -> None:
     assert made(answer).rstrip() == RAISED.rstrip()
 
 
+def test_an_answer_may_take_up_an_idea_and_leave_others() -> None:
+    reply = plain.parse(
+        f"TITLE: a rate\nTOOK: idea 3\nLATER: a longer row\n**LATER**: SGD\n{BLOCK}"
+    )
+    assert (reply.took_idea, reply.ideas) == (3, ("a longer row", "SGD"))
+    assert (reply.title, len(reply.blocks)) == ("a rate", 1)
+    assert plain.parse("TITLE: a rate\nTOOK: none").took_idea is None
+
+
 def test_the_comment_of_a_constant_stays() -> None:
     assert "MATRIX_LR = 0.05  # Muon, 0.004 to 0.4\n" in made("SET MATRIX_LR = 0.05")
 

@@ -3,15 +3,16 @@
 import msgspec
 import pytest
 
+from autoresearch_tui import headless
 from autoresearch_tui.agents.base import ProposalError
 from autoresearch_tui.lab.earlier import EarlierSessions, compares
 from autoresearch_tui.record import events
 from autoresearch_tui.record.standings import standings
 from autoresearch_tui.record.vocabulary import Usage
-from autoresearch_tui.report import night
+from autoresearch_tui.report import night, summary
 from autoresearch_tui.report import standings as shown
 from autoresearch_tui.report.tally import tally
-from autoresearch_tui.session import Session
+from autoresearch_tui.session import LabLife, Session
 from autoresearch_tui.settings import AgentSettings, Price, Settings
 from tests.workshop import ScriptedAgent, Workshop
 
@@ -27,6 +28,10 @@ async def test_all_have_turns_and_their_standings_are_told(workshop: Workshop) -
     lab = workshop.lab(good, rivals=[bad], max_experiments=6)
     assert (await lab.run()).finished
     assert {each.agent for each in lab.state.experiments.values()} == {"baseline", "good", "bad"}
+    status = summary.status(workshop.session, lab.state, LabLife.NONE, lab.state.last_fact_at)
+    assert "agents      good, bad, auto" in status
+    (started,) = [fact for fact in workshop.facts() if isinstance(fact, events.LabStarted)]
+    assert "a contest: good, bad" in headless.lines(lab.state, started)
     by_name = {each.agent: each for each in standings(lab.state)}
     assert by_name["good"].keeps >= 2
     assert by_name["good"].gain > 0
@@ -63,6 +68,7 @@ async def test_where_all_are_gone_the_fallback_has_the_night_and_the_report_says
     assert (await lab.run()).finished
     assert {each.agent for each in lab.state.experiments.values()} == {"baseline", "last"}
     report = night.report(workshop.session)
+    assert lab.state.contest == []
     assert "Who had the agent's place" in report
     assert "last from #1: its key is wrong" in report
 

@@ -245,6 +245,15 @@ def test_a_server_that_is_gone_and_one_that_nobody_asks() -> None:
     assert "can not be reached" in agent_findings(gone)["server"].sentence
 
 
+def test_each_agent_of_a_contest_is_looked_at() -> None:
+    rivals = [AgentSettings(kind="tpe", name="tuner"), AgentSettings(kind="acp", command=["none"])]
+    settings = Settings(agent=AgentSettings(kind="tpe"), rivals=rivals)
+    found = list(doctor.agent(settings, {}, offline=True))
+    assert [each.sentence for each in found[:2]] == ["tpe", "tuner"]
+    assert found[2].grade is Grade.FAIL
+    assert "There is no command 'none'" in found[2].sentence
+
+
 def agent_findings(url: str, *, offline: bool = False) -> dict[str, Finding]:
     settings = Settings(agent=AgentSettings(kind="claude", base_url=url))
     found = doctor.agent(settings, {"ANTHROPIC_API_KEY": "s3cret"}, offline=offline)

@@ -120,6 +120,22 @@ def test_a_cause_is_its_own_cause(reason: str) -> None:
     assert cause(cause(reason)) == cause(reason)
 
 
+def test_what_agents_asked_for_is_told_with_who_answered(tmp_path: Path) -> None:
+    asked = events.PermissionRequested(
+        at=98, request=1, experiment=3, agent="coder", what="execute ls | wc", decide_at=150
+    )
+    answer = events.PermissionAnswered(at=99, request=1, allowed=True, by="ada@here")
+    assert "asked to be allowed" not in night.report(session_of(tmp_path, *NIGHT))
+    page = night.report(session_of(tmp_path, *NIGHT, asked, answer))
+    (line,) = [
+        line
+        for line in section(page, "What agents asked to be allowed").splitlines()
+        if "coder" in line
+    ]
+    for words in ("#3", "execute ls", "allowed", "ada@here"):
+        assert words in line
+
+
 def test_what_agents_used_is_summed_by_agent_and_what_has_no_price_is_said(
     tmp_path: Path,
 ) -> None:
@@ -134,7 +150,7 @@ def test_what_agents_used_is_summed_by_agent_and_what_has_no_price_is_said(
     page = night.report(session_of(tmp_path, *NIGHT, edit, failed))
     assert "3,355 tokens, 0.5000 US dollars; 2,345 of the tokens have no price" in page
     assert row(section(page, "What the proposals cost"), "claude") == [
-        "claude", "1", "1", "4", "1,000", "2,345", "10", "0.5000 and more"
+        "claude", "1", "1", "4", "1,000", "2,345", "0", "10", "0.5000 and more"
     ]  # fmt: skip
 
 

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from autoresearch_tui.record.events import Usage
 from autoresearch_tui.record.fold import fold
 from autoresearch_tui.record.journal import JournalReader
 from autoresearch_tui.record.state import Activity
@@ -37,3 +38,12 @@ def test_status_says_what_the_time_went_to(tmp_path: Path, life: LabLife) -> Non
     assert "training" in time[0]
     assert any("failed" in row for row in time)
     assert f"sum{summary.duration(lived):>29}" in status
+
+
+def test_an_experiment_says_what_its_proposal_cost(tmp_path: Path) -> None:
+    made = make_night(tmp_path, Ending.TRAINING)
+    each = fold(JournalReader(made.session.journal).read()).experiments[1]
+    assert "proposal " not in summary.experiment(each)
+    each.usage = Usage(seconds=4.0, input_tokens=100, cache_read_tokens=900, output_tokens=30)
+    told = "proposal    4.0 s, 1,000 tokens read (900 from the cache), 30 written, no price"
+    assert told in summary.experiment(each)

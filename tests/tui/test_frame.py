@@ -3,12 +3,13 @@
 import json
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from autoresearch_tui.record import events
-from autoresearch_tui.record.journal import Journal
+from autoresearch_tui.record.journal import Journal, JournalReader
 from autoresearch_tui.record.samples import DeviceSample, TelemetrySample
 from autoresearch_tui.record.state import Activity
 from autoresearch_tui.tui import layout, themes
@@ -70,6 +71,21 @@ class TestHeader:
             assert word in text
         assert ("measured, unconfirmed" in text) == (width >= 80)
         assert ("GPU busy" in text) == (width != 80)
+
+    async def test_it_names_all_agents_of_a_contest_where_there_is_room(
+        self, tmp_path: Path
+    ) -> None:
+        made = make_night(tmp_path, Ending.TRAINING)
+        (begun,) = [
+            fact
+            for fact in JournalReader(made.session.journal).read()
+            if isinstance(fact, events.LabStarted)
+        ]
+        async with watching(made) as pilot:
+            for rivals, words in ((["claude", "x"], "tpe, claude, x"), (["x" * 60], "2 agents")):
+                tell(made, msgspec.structs.replace(begun, agent="tpe", rivals=rivals))
+                await look(pilot)
+                assert words in shown(pilot, "Header")
 
     async def test_it_says_how_far_the_session_has_to_go(self, tmp_path: Path) -> None:
         made = make_night(tmp_path, Ending.TRAINING, gpu=True)

@@ -18,6 +18,7 @@ import msgspec
 
 from autoresearch_tui.agents import edits
 from autoresearch_tui.agents.acp import closing, folder, process, question
+from autoresearch_tui.agents.acp.asking import Asker
 from autoresearch_tui.agents.acp.folder import Folder
 from autoresearch_tui.agents.acp.host import Host, Turn
 from autoresearch_tui.agents.acp.policy import Permissions
@@ -50,6 +51,7 @@ class AcpAgent:
         place: Path | None = None,
         limit_s: float = 300.0,
         permissions: Permissions = Permissions.TRAIN,
+        permission_wait_s: float = 60.0,
         login: str | None = None,
     ) -> None:
         """Run `command` with this `environment`, all that it gets to see.
@@ -62,6 +64,8 @@ class AcpAgent:
                 goes on with it; none for a temporary place.
             limit_s: seconds that one proposal may take.
             permissions: how its requests are answered.
+            permission_wait_s: seconds that a person has for each, where one is asked; they count
+                as the proposal's.
             login: the way to log in that it is asked to take, by the name that it offers.
         """
         self.model: str | None = Path(command[0]).name
@@ -72,6 +76,7 @@ class AcpAgent:
         self._temporary: Path | None = None
         self._limit_s = limit_s
         self._permissions = permissions
+        self._permission_wait_s = permission_wait_s
         self._login = login
         self._talk: Talk | None = None
         self._ending: set[asyncio.Task[None]] = set()
@@ -86,7 +91,8 @@ class AcpAgent:
             ProposalError: it left none within the limit, or can not be talked to.
         """
         started = time.monotonic()
-        turn = Turn(think, self._secrets)
+        asker = Asker(context.ask_person, self._permission_wait_s, self._secrets)
+        turn = Turn(think, self._secrets, asker)
         deadline = asyncio.timeout(self._limit_s)
         try:
             async with deadline, self._lock:
@@ -221,6 +227,9 @@ class AcpAgent:
             hypothesis=self._masked(end.hypothesis or closing.first_sentence(said)),
             expected_change=end.expected_change,
             notebook=None if page is None else self._masked(page),
+            took_idea=end.took_idea,
+            ideas=[self._masked(idea) for idea in end.ideas],
+            ideas_first=list(end.ideas_first),
         )
 
     async def _begin(self, desk: Folder, limit_s: float) -> Talk:

@@ -23,6 +23,7 @@ from acp.schema import (
 
 from autoresearch_tui.agents import edits
 from autoresearch_tui.agents.acp import folder, policy
+from autoresearch_tui.agents.acp.asking import Asker
 from autoresearch_tui.agents.acp.closing import SAID_CHARACTERS
 from autoresearch_tui.agents.acp.folder import EDITED, Folder
 from autoresearch_tui.agents.acp.policy import Call, Permissions
@@ -43,8 +44,11 @@ INVALID = -32602
 class Turn:
     """What is heard of one proposal."""
 
-    def __init__(self, think: Think, secrets: Sequence[str] = ()) -> None:
-        """Tell `think` what the agent says, without these `secrets`."""
+    def __init__(
+        self, think: Think, secrets: Sequence[str] = (), asker: Asker | None = None
+    ) -> None:
+        """Tell `think` what the agent says, without these `secrets`; `asker` asks people."""
+        self.asker = asker or Asker()
         self.said = ""
         """The end of the agent's words, thoughts not among them."""
         self.context_share = 0.0
@@ -112,6 +116,8 @@ class Host(Client):
 
     def listen(self, turn: Turn | None) -> None:
         """Have what is heard belong to a proposal, or to none."""
+        if self.turn is not None:
+            self.turn.asker.withdraw()
         self.turn = turn
         self._calls.clear()
         self._edits_shown.clear()
@@ -173,9 +179,16 @@ class Host(Client):
         options: list[PermissionOption],
         **kwargs: Any,
     ) -> RequestPermissionResponse:
-        """Allow or refuse a tool call, by the policy."""
+        """Allow or refuse a tool call: by the policy, or as a person says where it may be asked."""
         call = self._call(tool_call)
         reason = policy.objection(call, self._folder, self._permissions)
+        if (
+            reason is not None
+            and self.turn is not None
+            and policy.is_for_a_person(call, self._permissions)
+        ):
+            self._note(f"asks: {call}")
+            reason = await self.turn.asker.objection(call, reason, options)
         chosen = policy.answer(options, allow=reason is None)
         if reason is None and chosen is None:
             reason, chosen = "It can not be allowed just once.", policy.answer(options, allow=False)

@@ -10,6 +10,7 @@ from acp.schema import FileEditToolCallContent, PermissionOption, ToolCallUpdate
 from autoresearch_tui.agents.acp.folder import EDITED, Folder
 
 READING = frozenset({"read", "search"})
+WRITING = frozenset({"edit", "delete", "move"})
 DEPTH = 4
 """How deep a tool's own input is looked into for the paths that it names."""
 
@@ -19,6 +20,8 @@ class Permissions(StrEnum):
 
     TRAIN = "train"
     """Reading the folder and editing `train.py` are allowed, all else is refused."""
+    ASK = "ask"
+    """The same, but a person is asked about all else that is no write."""
     NONE = "none"
     """All is refused; what needs no permission still works."""
 
@@ -31,6 +34,8 @@ class Call:
     kind: str | None = None
     paths: frozenset[str] = frozenset()
     has_edit: bool = False
+    given: Any = None
+    """What the tool is given, in the agent's own form."""
 
     def __str__(self) -> str:
         """Return it in a few words."""
@@ -42,6 +47,7 @@ class Call:
         """Add what an update tells."""
         self.title = " ".join((update.title or "").split()) or self.title
         self.kind = update.kind or self.kind
+        self.given = update.raw_input or self.given
         named = set(_paths(update.raw_input, DEPTH))
         named |= {location.path for location in update.locations or []}
         for content in update.content or []:
@@ -68,6 +74,16 @@ def objection(call: Call, folder: Folder, permissions: Permissions) -> str | Non
     if kind == "think":
         return None
     return f"Only reading this folder and editing {EDITED} are allowed here."
+
+
+def is_for_a_person(call: Call, permissions: Permissions) -> bool:
+    """Return whether a person may allow what was refused: never a write, whatever they say.
+
+    What names a file and does not say what it does with it counts as one.
+    """
+    may_write = call.has_edit or call.kind in WRITING
+    may_write = may_write or (call.kind in {None, "other"} and bool(call.paths))
+    return permissions is Permissions.ASK and not may_write
 
 
 def answer(options: Sequence[PermissionOption], *, allow: bool) -> str | None:

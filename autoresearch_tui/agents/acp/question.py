@@ -43,7 +43,9 @@ title: the change in half a line, as a commit's subject
 hypothesis: why it should help, in one to three sentences
 expected_change: the change of the metric that you expect, as a number such as -0.002
 
-To write your page of notes anew, put it between <notes> and </notes> before these lines."""
+To write your page of notes anew, put it between <notes> and </notes> before these lines. Where \
+the edit tries an idea of the backlog, add a line `took_idea:` with its number. A line `later:` \
+with a sentence puts an idea into the backlog, and `ideas_first: 3, 1` puts these two first."""
 
 
 def first(context: Context) -> str:

@@ -1,6 +1,7 @@
 """Facts about the session: its labs, who has the place, and what a person says to all of it."""
 
 from autoresearch_tui.record import events, ledger
+from autoresearch_tui.record.rules import permissions
 from autoresearch_tui.record.state import NOTICES_KEPT, SessionState, Steering
 
 
@@ -20,7 +21,7 @@ def start_lab(state: SessionState, fact: events.LabStarted) -> None:
     state.lab_started_at = fact.at
     state.agent = fact.agent
     state.model = fact.model
-    state.rivals = fact.rivals
+    state.contestants = [fact.agent, *fact.rivals] if fact.rivals else []
     state.approval = fact.approval
     state.budget_s = fact.budget_s
     state.hardware = fact.hardware
@@ -38,6 +39,7 @@ def start_lab(state: SessionState, fact: events.LabStarted) -> None:
     state.trouble = False
     # The agent of an earlier lab died with it.
     state.asking = None
+    permissions.refuse_all(state)
     state.clock_ended_at = None
 
 
@@ -55,6 +57,7 @@ def stop_lab(state: SessionState, fact: events.LabStopped) -> None:
     state.finished = fact.finished
     state.trouble = fact.trouble
     state.asking = None
+    permissions.refuse_all(state)
 
 
 def change_agent(state: SessionState, fact: events.AgentChanged) -> None:

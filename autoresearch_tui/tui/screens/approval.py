@@ -27,13 +27,14 @@ MARK_ROWS = 5
 """What a question may take for marks; the sheet of the experiment has room for all."""
 
 
-class Summary(Canvas):
-    """What the edit is for, in a few rows, and how long it waits."""
+class Question(Canvas):
+    """What a person is asked, in a few rows; it is deaf at first, and says so."""
 
-    def __init__(self, number: int) -> None:
-        """Sum up the experiment of this number."""
+    DEAF: Line = (("keys count in half a second", "warn"),)
+
+    def __init__(self) -> None:
+        """Make a question that is deaf until a while after `begin`."""
         super().__init__()
-        self.number = number
         self.deaf_until = time.monotonic() + GRACE_S
         """Before this moment of the monotonic clock no answer counts."""
 
@@ -41,6 +42,21 @@ class Summary(Canvas):
     def is_deaf(self) -> bool:
         """Whether answers do not count yet."""
         return time.monotonic() < self.deaf_until
+
+    def begin(self) -> None:
+        """Begin the time in which no answer counts."""
+        self.deaf_until = time.monotonic() + GRACE_S
+        if self.is_deaf:
+            self.set_timer(GRACE_S, self.redraw)
+
+
+class Summary(Question):
+    """What the edit is for, in a few rows, and how long it waits."""
+
+    def __init__(self, number: int) -> None:
+        """Sum up the experiment of this number."""
+        super().__init__()
+        self.number = number
 
     def take_room(self, screen_width: int) -> None:
         """Be as high as what there is to say needs, up to a point: the diff has the rest."""
@@ -62,7 +78,7 @@ class Summary(Canvas):
     def _waits(self, each: Experiment) -> Line:
         """Return how long it waits, and what happens then."""
         if self.is_deaf:
-            return (("keys count in half a second", "warn"),)
+            return self.DEAF
         if each.decide_at is None or each.then is None:
             return ()
         left = clock(each.decide_at - self.night.now())
@@ -199,10 +215,7 @@ class ApprovalScreen(ModalScreen[Answer]):
     def on_mount(self) -> None:
         """Begin the time in which no answer counts, and count down where one is waited for."""
         self.query_one(DiffPane).show(self.number)
-        summary = self.query_one(Summary)
-        summary.deaf_until = time.monotonic() + GRACE_S
-        if summary.is_deaf:
-            self.set_timer(GRACE_S, summary.redraw)
+        self.query_one(Summary).begin()
         self.show_night()
 
     def on_resize(self, event: Resize) -> None:

@@ -97,6 +97,11 @@ class Header(Canvas):
     def _agent(self) -> Field:
         state = self.night.state
         agent, model = one_line(state.agent), one_line(state.model or "")
+        if state.contest:
+            # Whose turn it is, or was last, is in the reasoning and in the table.
+            several: Line = ((f"{len(state.contest)} agents", "note"),)
+            named = ", ".join(map(one_line, state.contest))
+            return Field(several, ((4, ((named, "note"),)),))
         name: Line = ((agent, "note"),)
         return Field(name, ((4, ((f"{agent} {model}", "note"),)),) if model else ())
 

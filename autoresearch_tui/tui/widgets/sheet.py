@@ -6,6 +6,7 @@ from textual.binding import Binding, BindingType
 
 from autoresearch_tui.record.metric import change_words
 from autoresearch_tui.record.state import Experiment, Run
+from autoresearch_tui.record.usage import usage_words
 from autoresearch_tui.tui.text import Line, bpb, clock, gibibytes, one_line, wrap
 from autoresearch_tui.tui.widgets.canvas import Pane
 from autoresearch_tui.tui.words import PHASE_WORDS, STATUS_GLYPHS
@@ -66,6 +67,8 @@ class SheetPane(Pane):
         parent = "none: this is the baseline" if each.parent is None else f"#{each.parent}"
         rows += _field("parent", parent, width)
         rows += _field("agent", one_line(f"{each.agent} {each.model or ''}"), width)
+        if cost := usage_words(each.usage):
+            rows += _field("proposal", cost, width)
         rows += _field("edit", f"+{each.lines_added} -{each.lines_removed} lines", width)
         if each.approved_by:
             rows += _field("approved", f"by {one_line(each.approved_by)}", width)
