@@ -5,7 +5,7 @@ from textual.geometry import Size
 from autoresearch_tui.tui.text import Line, width_of
 from autoresearch_tui.tui.verbs import VERBS
 from autoresearch_tui.tui.widgets.canvas import Canvas
-from autoresearch_tui.tui.words import GLYPHS, LABLESS
+from autoresearch_tui.tui.words import GLYPHS, LABLESS, Word
 
 SAY_S = 8.0
 FOR_THE_LAB = ("pause", "steer", "kill", "stop")
@@ -55,11 +55,12 @@ class Footer(Canvas):
                     name = "resume"
                 shown[binding.action] = ((key, "key"), (f" {name}  ", "muted"))
         line: list[tuple[str, str]] = [(" ", "")]
-        if labless and "open" in shown:
-            again = f"Go on with: autoresearch run --tag {self.night.session.tag}"
-            line.append((f"{LABLESS[word]} {again}  ", f"strong {GLYPHS[word][1]}"))
         help_item = shown.pop("help", ())
-        room = width - width_of(tuple(line)) - width_of(help_item)
+        room = width - 1 - width_of(help_item)
+        if labless and "open" in shown:
+            told = self._how_to_go_on(word, room - width_of(shown.get("detach", ())))
+            line.append((told, f"strong {GLYPHS[word][1]}"))
+            room -= len(told)
         # On the main screen the verbs matter most; elsewhere what only that screen can do.
         others = len(RANKS) if isinstance(self.screen, VerbsFirst) else -1
         for action in sorted(shown, key=lambda each: RANKS.get(each, others)):
@@ -67,3 +68,13 @@ class Footer(Canvas):
                 room -= width_of(shown[action])
                 line.extend(shown[action])
         return [(*line, *(help_item if room >= 0 else ()))]
+
+    def _how_to_go_on(self, word: Word, room: int) -> str:
+        """Return what became of the lab and how to go on, as long as there is room for it.
+
+        The header says what became of it too; the way out of the screen is said here alone.
+        """
+        command = f"autoresearch run --tag {self.night.session.tag}"
+        brief = f"Go on with: {command}  "
+        forms = (f"{LABLESS[word]} {brief}", brief, f"{command}  ")
+        return next((form for form in forms if len(form) <= room), forms[-1])
