@@ -121,8 +121,8 @@ class CockpitScreen(VerbsFirst, ChosenScreen):
         """
         if action == "change_view":
             return not self.has_class("-three-columns")
-        if action == "run_again":
-            return self.commander.night.awaiting is None
+        if action == "run_again" and self.commander.night.awaiting is not None:
+            return False
         return super().check_action(action, parameters)
 
     def action_open(self) -> None:

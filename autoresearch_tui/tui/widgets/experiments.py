@@ -194,9 +194,11 @@ class ExperimentsPane(Pane):
         self._filter("", typing=False)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Offer to drop the filter only where there is one."""
+        """Offer to sort and to filter what there is, and to drop the filter where there is one."""
         if action == "unfilter":
             return bool(self.listing.query) or self.typing
+        if action in ("filter", "sort", "reverse"):
+            return bool(self.night.state.experiments)
         return super().check_action(action, parameters)
 
     def check_consume_key(self, key: str, character: str | None) -> bool:  # noqa: ARG002
