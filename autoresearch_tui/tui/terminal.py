@@ -1,5 +1,6 @@
 """Prepares the process for Textual, which reads its environment when it is imported."""
 
+import gc
 import os
 import select
 import signal
@@ -30,6 +31,18 @@ def prepare() -> None:
             os.environ.setdefault(name, value)
     # Where a hang-up is ignored (nohup), it is not meant to be: the lab is what goes on.
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
+def starting() -> None:
+    """Look for no garbage until `started`: there is next to none, and the search takes long."""
+    gc.disable()
+
+
+def started() -> None:
+    """Look for garbage again, but not among what the start brought: that stays."""
+    if not gc.isenabled():
+        gc.freeze()
+        gc.enable()
 
 
 def end_when_hung_up() -> None:
