@@ -8,12 +8,16 @@ import sys
 from threading import Thread
 
 SSH_DEFAULTS = {
-    "TEXTUAL_FPS": "15",
+    "TEXTUAL_FPS": "30",
     "TEXTUAL_ANIMATIONS": "none",
     "TEXTUAL_SMOOTH_SCROLL": "0",
     "TEXTUAL_DISABLE_KITTY_KEY": "1",
 }
-"""What keeps a slow link quiet; what the user has set stands."""
+"""What keeps a slow link quiet; what the user has set stands.
+
+The screen moves by itself twice a second, so frames are limited for the sake of a key that is held
+down. One that is pressed right after a frame waits for the next: at 15 a second that was seen.
+"""
 HUNG_UP = 128 + signal.SIGHUP
 """The exit code of a screen whose terminal is gone, as shells count it."""
 
