@@ -22,7 +22,7 @@ from autoresearch_tui.tui.layout import Layout, user_folder
 from autoresearch_tui.tui.night import Night
 from autoresearch_tui.tui.screens.cockpit import CockpitScreen
 from autoresearch_tui.tui.screens.experiment import ExperimentScreen
-from autoresearch_tui.tui.screens.help import HelpScreen, keys_of
+from autoresearch_tui.tui.screens.help import HelpScreen, in_ascii, keys_of
 from autoresearch_tui.tui.screens.palette import Palette
 from autoresearch_tui.tui.screens.paned import PanedScreen
 from autoresearch_tui.tui.stream import NOTICE_STYLES
@@ -222,7 +222,7 @@ class Cockpit(Actions):
             self.say(f"Copied to {where} and the clipboard: {what}", "good")
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
-        """Offer every verb in the palette too."""
+        """Offer every verb in the palette too, and say its key."""
         offered: set[str] = set()
         for _, binding, enabled, tooltip in screen.active_bindings.values():
             # Nobody moves a cursor, or goes to a pane, by typing its name; what has several keys
@@ -232,7 +232,9 @@ class Cockpit(Actions):
                 continue
             offered.add(binding.id)
             run = partial(screen.run_action, binding.action)
-            yield SystemCommand(binding.description.capitalize(), tooltip or binding.tooltip, run)
+            key = binding.key_display or self.get_key_display(binding)
+            told = f"{in_ascii(key) if self.ascii_only else key}  {tooltip or binding.tooltip}"
+            yield SystemCommand(binding.description.capitalize(), told, run)
         yield SystemCommand("Theme", "Change the colours", self.action_change_theme)
 
 
