@@ -146,19 +146,19 @@ class ApprovalScreen(ModalScreen[Answer]):
             id="approval.back",
         ),
         Binding(
-            "A",
-            "decide('all')",
-            "approve all",
-            tooltip="Let it run, and all that come after it.",
-            id="approval.all",
-        ),
-        Binding(
             "escape",
             "decide('later')",
             "later",
             key_display="esc",
             tooltip="Look around first; a brings the question back.",
             id="approval.later",
+        ),
+        Binding(
+            "A",
+            "decide('all')",
+            "approve all",
+            tooltip="Let it run, and all that come after it.",
+            id="approval.all",
         ),
         Binding("q", "app.detach", "leave", tooltip="Close the screen.", id="approval.leave"),
         Binding(
