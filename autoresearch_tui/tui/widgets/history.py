@@ -100,7 +100,7 @@ class HistoryPane(Pane):
         Binding(
             "minus,down",
             "zoom_by(1)",
-            "out",
+            "zoom out",
             tooltip="Show more of the night.",
             id="chart.zoom_out",
         ),
