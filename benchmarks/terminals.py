@@ -38,7 +38,8 @@ class Terminal:
         """Start a program in `folder`; its environment is that of an SSH link, in 256 colours."""
         ours, theirs = os.openpty()
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
-        unwanted = ("COLORTERM", "NO_COLOR", "COLUMNS", "LINES", "TMUX")
+        # An installed package has its bytecode; without, each start would compile all of it.
+        unwanted = ("COLORTERM", "NO_COLOR", "COLUMNS", "LINES", "TMUX", "PYTHONDONTWRITEBYTECODE")
         environment = {
             name: value
             for name, value in os.environ.items()

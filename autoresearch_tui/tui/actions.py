@@ -77,9 +77,13 @@ class Actions(Approving):
             if answer == "y":
                 self.tell(Promote(by=client.sender(), experiment=number))
 
-        explanation = "It is refused where the file there has changes of yours."
-        choices = {"y": f"write #{number}, {one_line(best.title)}"}
-        self.push_screen(ChoiceScreen("Promote to the work tree", explanation, choices), promote)
+        edited = one_line(self.night.state.edited_file)
+        explanation = (
+            f"Write {edited} of #{number}, {one_line(best.title)}, into your work tree? "
+            "It is refused where the file there has changes of yours."
+        )
+        choices = {"y": "write it"}
+        self.push_screen(ChoiceScreen("Promote the best", explanation, choices), promote)
 
     def action_steer(self) -> None:
         """Ask for a sentence and pass it on to the agent."""

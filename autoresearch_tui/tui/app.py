@@ -22,7 +22,7 @@ from autoresearch_tui.tui.layout import Layout, user_folder
 from autoresearch_tui.tui.night import Night
 from autoresearch_tui.tui.screens.cockpit import CockpitScreen
 from autoresearch_tui.tui.screens.experiment import ExperimentScreen
-from autoresearch_tui.tui.screens.help import HelpScreen, keys_of
+from autoresearch_tui.tui.screens.help import HelpScreen, in_ascii, keys_of
 from autoresearch_tui.tui.screens.palette import Palette
 from autoresearch_tui.tui.screens.paned import PanedScreen
 from autoresearch_tui.tui.stream import NOTICE_STYLES
@@ -30,6 +30,8 @@ from autoresearch_tui.tui.text import bpb, one_line
 from autoresearch_tui.tui.widgets.canvas import Pane
 
 READ_INTERVAL_S = 0.5
+SHORT_BYTES = 512 * 1024
+"""A journal of this size is read in the time that an empty screen would take to be painted."""
 MOVING_KEYS = {"up", "down", "left", "right", "pageup", "pagedown", "home", "end"}
 
 
@@ -107,9 +109,13 @@ class Cockpit(Actions):
         self.layout.put(self._theme_choice, theme.name)
 
     def on_mount(self) -> None:
-        """Paint first, then read a journal of any length."""
+        """Read a short journal before the first paint, a long one after it."""
         self.theme_changed_signal.subscribe(self, self._keep_theme)
-        self.call_after_refresh(self._load)
+        if _size(self.session.journal) <= SHORT_BYTES:
+            self.night.read()
+            self.call_after_refresh(self.post_message, Loaded(self.night))
+        else:
+            self.call_after_refresh(self._load)
         if self._pick:
             self.action_sessions()
 
@@ -125,6 +131,7 @@ class Cockpit(Actions):
             return
         self.night = message.night
         self._show()
+        terminal.started()
         if self._looking is None:
             self._looking = self.set_interval(READ_INTERVAL_S, self.look)
 
@@ -215,7 +222,7 @@ class Cockpit(Actions):
             self.say(f"Copied to {where} and the clipboard: {what}", "good")
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
-        """Offer every verb in the palette too."""
+        """Offer every verb in the palette too, and say its key."""
         offered: set[str] = set()
         for _, binding, enabled, tooltip in screen.active_bindings.values():
             # Nobody moves a cursor, or goes to a pane, by typing its name; what has several keys
@@ -225,7 +232,9 @@ class Cockpit(Actions):
                 continue
             offered.add(binding.id)
             run = partial(screen.run_action, binding.action)
-            yield SystemCommand(binding.description.capitalize(), tooltip or binding.tooltip, run)
+            key = binding.key_display or self.get_key_display(binding)
+            told = f"{in_ascii(key) if self.ascii_only else key}  {tooltip or binding.tooltip}"
+            yield SystemCommand(binding.description.capitalize(), told, run)
         yield SystemCommand("Theme", "Change the colours", self.action_change_theme)
 
 
@@ -241,6 +250,7 @@ def run(
 
     `Cockpit` says what the arguments are.
     """
+    terminal.starting()
     cockpit = Cockpit(
         session,
         ascii_only=ascii_only or not terminal.speaks_utf8(),
@@ -253,6 +263,13 @@ def run(
     # Over a slow link each movement of the mouse would cost a round trip.
     cockpit.run(mouse=not terminal.over_ssh())
     return closing_sentence(cockpit.night)
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
 
 
 def theme_names() -> list[str]:

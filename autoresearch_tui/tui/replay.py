@@ -209,6 +209,7 @@ def run(
     with tempfile.TemporaryDirectory(prefix="autoresearch-replay-") as scratch:
         tape = Tape(recorded, Path(scratch))
         tape.seek(tape.began_at if start is None else _proposed_at(tape, start))
+        terminal.starting()
         replay = Replay(
             tape,
             speed,

@@ -122,7 +122,7 @@ def noise_band(state: SessionState) -> Band | None:
     changes = list(islice((each for each in latest if each is not None), CHANGES_FOR_NOISE))
     if (half := guessed_noise(changes)) is None:
         return None
-    return Band(half, f"noise {_plus_minus(half, state)}, guessed of {len(changes)} changes")
+    return Band(half, f"noise {_plus_minus(half, state)}, guessed from {len(changes)} changes")
 
 
 def _groups(state: SessionState) -> list[list[float]]:

@@ -1,5 +1,6 @@
 """Prepares the process for Textual, which reads its environment when it is imported."""
 
+import gc
 import os
 import select
 import signal
@@ -7,12 +8,16 @@ import sys
 from threading import Thread
 
 SSH_DEFAULTS = {
-    "TEXTUAL_FPS": "15",
+    "TEXTUAL_FPS": "30",
     "TEXTUAL_ANIMATIONS": "none",
     "TEXTUAL_SMOOTH_SCROLL": "0",
     "TEXTUAL_DISABLE_KITTY_KEY": "1",
 }
-"""What keeps a slow link quiet; what the user has set stands."""
+"""What keeps a slow link quiet; what the user has set stands.
+
+The screen moves by itself twice a second, so frames are limited for the sake of a key that is held
+down. One that is pressed right after a frame waits for the next: at 15 a second that was seen.
+"""
 HUNG_UP = 128 + signal.SIGHUP
 """The exit code of a screen whose terminal is gone, as shells count it."""
 
@@ -30,6 +35,18 @@ def prepare() -> None:
             os.environ.setdefault(name, value)
     # Where a hang-up is ignored (nohup), it is not meant to be: the lab is what goes on.
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
+def starting() -> None:
+    """Look for no garbage until `started`: there is next to none, and the search takes long."""
+    gc.disable()
+
+
+def started() -> None:
+    """Look for garbage again, but not among what the start brought: that stays."""
+    if not gc.isenabled():
+        gc.freeze()
+        gc.enable()
 
 
 def end_when_hung_up() -> None:

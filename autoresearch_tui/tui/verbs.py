@@ -157,6 +157,12 @@ VERBS = (
         is_shown=False,
     ),
     Verb(
+        id="detach",
+        key="q",
+        name="leave",
+        tooltip="Close the screen; the lab goes on.",
+    ),
+    Verb(
         id="kill",
         key="k",
         name="kill run",
@@ -170,12 +176,6 @@ VERBS = (
         name="stop lab",
         tooltip="End the session. Asks first.",
         command="stop",
-    ),
-    Verb(
-        id="detach",
-        key="q",
-        name="leave",
-        tooltip="Close the screen; the lab goes on.",
     ),
     Verb(
         id="pause_now",

@@ -228,3 +228,10 @@ class TestPane:
             await pilot.press("z", "d")
             await settle(pilot)
             assert " │ " in shown(pilot, "#diff")
+
+
+async def test_where_there_is_little_room_changes_come_before_context(tmp_path: Path) -> None:
+    async with watching(make_night(tmp_path, Ending.TRAINING), (60, 20)) as pilot:
+        signs = [line[:2] for line in shown(pilot, "DiffPane").splitlines()]
+    assert {"- ", "+ "} <= set(signs)
+    assert "  " not in signs

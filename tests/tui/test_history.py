@@ -125,7 +125,7 @@ def test_the_noise_is_by_repeats_where_there_are_any_and_says_so() -> None:
         each.change = (each.val_bpb or 1.0) - 1.0
     guessed = gathered(state)
     assert guessed.band is not None
-    assert "guessed of 20 changes" in "".join(map(plain, legend(guessed, 0, 200)))
+    assert "guessed from 20 changes" in "".join(map(plain, legend(guessed, 0, 200)))
     runs = [run(1), run(1)]
     runs[0].val_bpb, runs[1].val_bpb = 0.95, 1.05
     state.experiments[0].runs = runs

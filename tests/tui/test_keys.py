@@ -60,9 +60,12 @@ async def test_every_verb_that_means_something_is_in_the_palette_by_its_name(
 ) -> None:
     made = make_night(tmp_path, Ending.TRAINING, NUMBER)
     async with watching(made) as pilot:
-        offered = {each.title for each in pilot.app.get_system_commands(pilot.app.screen)}
+        commands = list(pilot.app.get_system_commands(pilot.app.screen))
         meant = {verb.id for verb in VERBS if verb.means_something(made_night(pilot.app))}
-    assert {verb.name.capitalize() for verb in VERBS if verb.id in meant} <= offered
+    assert {verb.name.capitalize() for verb in VERBS if verb.id in meant} <= {
+        each.title for each in commands
+    }
+    assert "p  Start nothing new" in next(each.help for each in commands if each.title == "Pause")
     assert meant >= MEANT_BY_ALL
 
 

@@ -146,3 +146,10 @@ async def test_ten_thousand_rows_draw_what_is_seen(tmp_path: Path) -> None:
                 await pilot.press(key)
                 # A tick of the cockpit may draw once more.
                 assert 0 < drawn <= 4 * table.content_size.height, key
+
+
+async def test_a_narrow_table_has_room_for_titles(tmp_path: Path) -> None:
+    async with watching(make_night(tmp_path, Ending.TRAINING), (60, 20)) as pilot:
+        table = shown(pilot, "ExperimentsPane")
+    assert "raise EMBEDDING_RA" in table
+    assert "took" not in table

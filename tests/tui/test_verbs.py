@@ -202,6 +202,17 @@ class TestApproval:
             assert isinstance(pilot.app.screen, ApprovalScreen)
             assert lab.commands == []
 
+    async def test_put_off_the_keys_are_still_about_the_waiting_edit(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(approval, "GRACE_S", 0.0)
+        async with watching(make_night(tmp_path, Ending.APPROVAL, NUMBER)) as pilot:
+            await pilot.press("escape")
+            await settle(pilot)
+            keys = pilot.app.screen.active_bindings
+            wanted = {"a": "approve", "r": "reject", "e": "edit", "b": "send_back"}
+            assert {key: keys[key].binding.action for key in wanted} == wanted
+
     async def test_it_shows_the_diff_and_the_hypothesis(self, tmp_path: Path) -> None:
         made = make_night(tmp_path, Ending.APPROVAL, NUMBER)
         async with watching(made) as pilot:

@@ -21,7 +21,8 @@ from autoresearch_tui.tui.widgets.footer import Footer
 GRACE_S = 0.5
 """How long the prompt is deaf after it appeared, to keys that were meant for something else."""
 SUMMARY_ROWS = 6
-"""What a question may take for its reasons."""
+SUMMARY_SHARE = 4
+"""What a question may take for its reasons: so many rows, or this part of a higher screen."""
 FRAME_CELLS = 2
 MARK_ROWS = 5
 """What a question may take for marks; the sheet of the experiment has room for all."""
@@ -58,9 +59,10 @@ class Summary(Question):
         super().__init__()
         self.number = number
 
-    def take_room(self, screen_width: int) -> None:
+    def take_room(self, screen: Size) -> None:
         """Be as high as what there is to say needs, up to a point: the diff has the rest."""
-        rows = self.draw(Size(screen_width - 2 * FRAME_CELLS, SUMMARY_ROWS))
+        most = max(SUMMARY_ROWS, screen.height // SUMMARY_SHARE)
+        rows = self.draw(Size(screen.width - 2 * FRAME_CELLS, most))
         self.styles.height = len(rows) + 2
 
     def draw(self, size: Size) -> list[Line]:
@@ -162,19 +164,19 @@ class ApprovalScreen(ModalScreen[Answer]):
             id="approval.back",
         ),
         Binding(
-            "A",
-            "decide('all')",
-            "approve all",
-            tooltip="Let it run, and all that come after it.",
-            id="approval.all",
-        ),
-        Binding(
             "escape",
             "decide('later')",
             "later",
             key_display="esc",
             tooltip="Look around first; a brings the question back.",
             id="approval.later",
+        ),
+        Binding(
+            "A",
+            "decide('all')",
+            "approve all",
+            tooltip="Let it run, and all that come after it.",
+            id="approval.all",
         ),
         Binding("q", "app.detach", "leave", tooltip="Close the screen.", id="approval.leave"),
         Binding(
@@ -220,7 +222,7 @@ class ApprovalScreen(ModalScreen[Answer]):
 
     def on_resize(self, event: Resize) -> None:
         """Give the diff all the room that the summary does not need."""
-        self.query_one(Summary).take_room(event.size.width)
+        self.query_one(Summary).take_room(event.size)
 
     def show_night(self) -> None:
         """Draw what changed; where a policy decides in the end, count down to it."""

@@ -15,6 +15,8 @@ from autoresearch_tui.tui.screens.dialogs import ChoiceScreen
 from autoresearch_tui.tui.screens.paned import PanedScreen
 from autoresearch_tui.tui.text import one_line
 
+OF_CHOSEN = ("mark", "run_again", "copy_chosen", "open")
+
 
 class Commander(Protocol):
     """What these screens need of their app."""
@@ -54,7 +56,7 @@ class ChosenScreen(PanedScreen):
         Binding(
             "e",
             "run_again",
-            "again",
+            "run again",
             tooltip="Queue the experiment's file once more, to see how far it varies. Asks first.",
             id="chosen.run_again",
         ),
@@ -69,6 +71,12 @@ class ChosenScreen(PanedScreen):
     def commander(self) -> Commander:
         """The app, as far as these screens need it."""
         return cast("Commander", self.app)  # pyright: ignore[reportUnknownMemberType]
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer what is done with an experiment only where there is one."""
+        if action in OF_CHOSEN and self.chosen is None:
+            return False
+        return super().check_action(action, parameters)
 
     def action_mark(self) -> None:
         """Mark the experiment, take its mark away, or compare it with the marked one."""

@@ -115,9 +115,14 @@ class CockpitScreen(VerbsFirst, ChosenScreen):
         super().action_focus_pane(digit)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Offer to change the view only where not both are in view."""
+        """Offer to change the view only where not both are in view.
+
+        While an edit waits, the key that runs an experiment again is the verb's that changes it.
+        """
         if action == "change_view":
             return not self.has_class("-three-columns")
+        if action == "run_again" and self.commander.night.awaiting is not None:
+            return False
         return super().check_action(action, parameters)
 
     def action_open(self) -> None:

@@ -86,7 +86,7 @@ class HelpScreen(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         """Lay the help out, in what the terminal can show."""
         ascii_only = cast("Viewer", self.app).ascii_only  # pyright: ignore[reportUnknownMemberType]
-        show = _in_ascii if ascii_only else str
+        show = in_ascii if ascii_only else str
         with VerticalScroll(classes="dialog help") as dialog:
             dialog.border_title = "Help"
             dialog.border_subtitle = "arrows scroll, Esc closes"
@@ -119,7 +119,7 @@ class HelpScreen(ModalScreen[None]):
             )
 
 
-def _in_ascii(text: str) -> str:
+def in_ascii(text: str) -> str:
     """Return text in ASCII, arrows by their names: a `v` would be another key."""
     for arrow, name in ARROWS.items():
         text = text.replace(arrow, name)

@@ -140,8 +140,9 @@ class Canvas(Widget):
         self.refresh()
 
     def on_resize(self) -> None:
-        """Take the new size in."""
-        self.invalidate()
+        """Take the new size in, unless it was painted with it already."""
+        if self.content_size != self._drawn_at:
+            self.invalidate()
 
 
 class Pane(Canvas, can_focus=True):

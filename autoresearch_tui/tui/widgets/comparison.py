@@ -76,7 +76,7 @@ class ComparisonPane(Pane):
             return "" if seconds is None else clock(seconds)
 
         def steps(each: Experiment) -> str:
-            return f"{run.steps:,} of {run.tokens:,} tokens" if (run := each.last_run) else ""
+            return f"{run.steps:,} on {run.tokens:,} tokens" if (run := each.last_run) else ""
 
         return {
             "": lambda each: f"#{each.number}",

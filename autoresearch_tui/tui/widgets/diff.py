@@ -134,7 +134,7 @@ class DiffPane(Pane):
             brief = size[1] < BRIEF_BELOW_HEIGHT
             split = width >= SPLIT_FROM_WIDTH if self._split is None else self._split
             self._laid_out[size] = DiffRows(
-                _brief(self._rows) if brief else self._rows,
+                _brief(self._rows, size[1] - self._headed) if brief else self._rows,
                 width,
                 sources=self._sources,
                 numbered=width >= NUMBERS_FROM_WIDTH,
@@ -252,14 +252,16 @@ class DiffPane(Pane):
             self.action_scroll_rows((earlier[-1] if earlier else 0) - self.top)
 
 
-def _brief(rows: list[Row]) -> list[Row]:
-    """Leave out context that touches no change."""
+def _brief(rows: list[Row], room: int) -> list[Row]:
+    """Leave out context that touches no change, and all of it where changes would be cut."""
     changed = [row.sign in "+-" for row in rows]
-    return [
+    near = [
         row
         for at, row in enumerate(rows)
         if row.sign != " " or True in changed[max(0, at - 1) : at + 2]
     ]
+    last_change = max((at for at, row in enumerate(near) if row.sign in "+-"), default=0)
+    return near if last_change < room else [row for row in near if row.sign != " "]
 
 
 def _named(experiment: Experiment, width: int) -> Line:

@@ -26,6 +26,7 @@ STATUS_CELLS = 14
 TOOK_CELLS = 8
 MEMORY_CELLS = 10
 AGENT_CELLS = 12
+TOOK_FROM_WIDTH = 72
 MEMORY_FROM_WIDTH = 84
 AGENT_FROM_WIDTH = 98
 MARKED = "»"
@@ -194,9 +195,11 @@ class ExperimentsPane(Pane):
         self._filter("", typing=False)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Offer to drop the filter only where there is one."""
+        """Offer to sort and to filter what there is, and to drop the filter where there is one."""
         if action == "unfilter":
             return bool(self.listing.query) or self.typing
+        if action in ("filter", "sort", "reverse"):
+            return bool(self.night.state.experiments)
         return super().check_action(action, parameters)
 
     def check_consume_key(self, key: str, character: str | None) -> bool:  # noqa: ARG002
@@ -322,8 +325,9 @@ class ExperimentsPane(Pane):
             memory = f"{run.peak_memory_mb / 1024:.1f} GiB" if run and run.peak_memory_mb else "-"
             line.append((memory.rjust(MEMORY_CELLS), "muted"))
         line.append((pad(f"  {glyph} {word}", STATUS_CELLS), style))
-        line.append(("-".rjust(TOOK_CELLS) if seconds is None else clock(seconds).rjust(TOOK_CELLS),
-                     "muted"))  # fmt: skip
+        if columns.took:
+            took = "-" if seconds is None else clock(seconds)
+            line.append((took.rjust(TOOK_CELLS), "muted"))
         if columns.agent:
             line.append(("  " + pad(one_line(each.agent), AGENT_CELLS - 2), "muted"))
         return tuple(line)
@@ -335,10 +339,11 @@ class _Columns:
     def __init__(self, width: int, last: int, metric: str) -> None:
         self.metric = one_line(metric)
         self.digits = max(LEAST_NUMBER_DIGITS, len(str(last)))
+        self.took = width >= TOOK_FROM_WIDTH
         self.memory = width >= MEMORY_FROM_WIDTH
         self.agent = width >= AGENT_FROM_WIDTH
-        rest = self.digits + SIGN_CELLS + METRIC_CELLS + CHANGE_CELLS + STATUS_CELLS + TOOK_CELLS
-        rest += MEMORY_CELLS * self.memory + AGENT_CELLS * self.agent
+        rest = self.digits + SIGN_CELLS + METRIC_CELLS + CHANGE_CELLS + STATUS_CELLS
+        rest += TOOK_CELLS * self.took + MEMORY_CELLS * self.memory + AGENT_CELLS * self.agent
         self.title = max(LEAST_TITLE_CELLS, width - rest)
 
     def heading(self, sorted_by: Column, *, reverse: bool) -> Line:
@@ -355,7 +360,8 @@ class _Columns:
         if self.memory:
             parts.append((Column.MEMORY, _right(mark[Column.MEMORY] + "memory", MEMORY_CELLS)))
         parts.append((Column.STATUS, pad(f"  verdict {mark[Column.STATUS]}", STATUS_CELLS)))
-        parts.append((Column.TOOK, _right(mark[Column.TOOK] + "took", TOOK_CELLS)))
+        if self.took:
+            parts.append((Column.TOOK, _right(mark[Column.TOOK] + "took", TOOK_CELLS)))
         if self.agent:
             parts.append((Column.AGENT, "  " + pad(f"agent {mark[Column.AGENT]}", AGENT_CELLS - 2)))
         return tuple((text, "strong" if column is sorted_by else "muted") for column, text in parts)

@@ -5,13 +5,17 @@ from textual.geometry import Size
 from autoresearch_tui.tui.text import Line, width_of
 from autoresearch_tui.tui.verbs import VERBS
 from autoresearch_tui.tui.widgets.canvas import Canvas
-from autoresearch_tui.tui.words import GLYPHS, LABLESS
+from autoresearch_tui.tui.words import GLYPHS, LABLESS, Word
 
 SAY_S = 8.0
 FOR_THE_LAB = ("pause", "steer", "kill", "stop")
 OF_REPLAY = ("play", "speed(1)", "speed(-1)", "jump(-1)", "jump(1)")
 """What moves a replay comes before all else."""
 RANKS = {verb.id: rank for rank, verb in enumerate(VERBS)} | dict.fromkeys(OF_REPLAY, -2)
+OF_SCREENS = ("open", "filter")
+"""What comes first among a screen's own keys; what all screens have comes last."""
+OF_ALL_SCREENS = ("zoom",)
+GAP = "  "
 
 
 class VerbsFirst:
@@ -53,17 +57,37 @@ class Footer(Canvas):
                 name = binding.description
                 if binding.action == "pause" and self.night.state.paused:
                     name = "resume"
-                shown[binding.action] = ((key, "key"), (f" {name}  ", "muted"))
+                shown[binding.action] = ((key, "key"), (f" {name}{GAP}", "muted"))
         line: list[tuple[str, str]] = [(" ", "")]
-        if labless and "open" in shown:
-            again = f"Go on with: autoresearch run --tag {self.night.session.tag}"
-            line.append((f"{LABLESS[word]} {again}  ", f"strong {GLYPHS[word][1]}"))
         help_item = shown.pop("help", ())
-        room = width - width_of(tuple(line)) - width_of(help_item)
+        # The gap behind the last key may be cut.
+        room = width - 1 - width_of(help_item) + len(GAP)
+        if labless and "open" in shown:
+            told = self._how_to_go_on(word, room - width_of(shown.get("detach", ())))
+            line.append((told, f"strong {GLYPHS[word][1]}"))
+            room -= len(told)
         # On the main screen the verbs matter most; elsewhere what only that screen can do.
         others = len(RANKS) if isinstance(self.screen, VerbsFirst) else -1
-        for action in sorted(shown, key=lambda each: RANKS.get(each, others)):
+        for action in sorted(shown, key=lambda each: (RANKS.get(each, others), _place(each))):
             if width_of(shown[action]) <= room:
                 room -= width_of(shown[action])
                 line.extend(shown[action])
-        return [(*line, *(help_item if room >= 0 else ()))]
+        *row, (last, style) = (*line, *(help_item if room >= 0 else ()))
+        return [(*row, (last.rstrip(), style))]
+
+    def _how_to_go_on(self, word: Word, room: int) -> str:
+        """Return what became of the lab and how to go on, as long as there is room for it.
+
+        The header says what became of it too; the way out of the screen is said here alone.
+        """
+        command = f"autoresearch run --tag {self.night.session.tag}"
+        brief = f"Go on with: {command}  "
+        forms = (f"{LABLESS[word]} {brief}", brief, f"{command}  ")
+        return next((form for form in forms if len(form) <= room), forms[-1])
+
+
+def _place(action: str) -> int:
+    """Return where an action comes among those of its screen."""
+    if action in OF_SCREENS:
+        return OF_SCREENS.index(action) - len(OF_SCREENS)
+    return int(action in OF_ALL_SCREENS)

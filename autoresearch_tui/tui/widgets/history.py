@@ -9,7 +9,7 @@ from textual.message import Message
 from autoresearch_tui.record.vocabulary import Status
 from autoresearch_tui.tui.ascii import CROSS
 from autoresearch_tui.tui.results import Axis, Gathered, gathered
-from autoresearch_tui.tui.text import Line, both_ends, one_line
+from autoresearch_tui.tui.text import Line, both_ends, one_line, wrap
 from autoresearch_tui.tui.widgets.canvas import Pane
 from autoresearch_tui.tui.widgets.history_chart import (
     LEGEND_FROM_HEIGHT,
@@ -100,7 +100,7 @@ class HistoryPane(Pane):
         Binding(
             "minus,down",
             "zoom_by(1)",
-            "out",
+            "zoom out",
             tooltip="Show more of the night.",
             id="chart.zoom_out",
         ),
@@ -201,7 +201,9 @@ class HistoryPane(Pane):
             nothing = f"No experiment has a {metric} yet."
             if self.zoom.span is not None:
                 nothing = f"No experiment in view has a {metric}. 0 shows all."
-            return [((nothing, "muted"),)]
+            elif state.judged_count:
+                nothing += " Enter on one in the table shows what became of it."
+            return [((line, "muted"),) for line in wrap(nothing, width)]
         rows = drawn.lines(self.selected)
         if with_subject:
             chosen = state.experiments.get(-1 if self.selected is None else self.selected)

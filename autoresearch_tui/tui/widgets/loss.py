@@ -7,11 +7,11 @@ from typing import ClassVar
 from autoresearch_tui.stats.race import Lead, lead_at
 from autoresearch_tui.stats.spread import upper_fence
 from autoresearch_tui.tui.night import Curve
-from autoresearch_tui.tui.text import Line, bpb, clock, one_line
+from autoresearch_tui.tui.text import Line, bpb, clock, one_line, width_of
 from autoresearch_tui.tui.widgets.canvas import Pane
 from autoresearch_tui.tui.widgets.plot import DOTS_HIGH, DOTS_WIDE, Grid, labels, rounded_out
 
-UNIT_FROM_WIDTH = 45
+UNIT = "  nats/token"
 WARM_UP_SHARE = 0.3
 """The part of the run up to now whose high losses do not set the scale."""
 LEAD_SHARE = 0.1
@@ -127,8 +127,8 @@ class LossPane(Pane):
             first = (*first, (f"  {clock(left)} left", "strong"))
         elif value is not None:
             first = (*first, (f"  {one_line(night.state.metric)} {bpb(value)}", "strong"))
-        unit = "  nats/token" if width >= UNIT_FROM_WIDTH else ""
-        return (*first, *(span for other in others for span in other), (unit, "muted"))
+        line: Line = (*first, *(span for other in others for span in other))
+        return (*line, (UNIT, "muted")) if width_of(line) + len(UNIT) <= width else line
 
 
 def names_of(drawn: Sequence[Trace]) -> list[Line]:
