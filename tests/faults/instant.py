@@ -85,7 +85,7 @@ class BetterEachTime(ScriptedAgent):
 
     async def propose(self, context: Context, think: Think) -> Proposal:
         rate = 0.04 * 0.998**context.experiment
-        # Rates so close count as one; the score does not depend on the decay, which tells them apart.
+        # Rates so close count as one; the decay, which moves no score, tells them apart.
         decay = f"WEIGHT_DECAY = {context.experiment}"
         train = re.sub(r"WEIGHT_DECAY = \S+", decay, with_rate(context.train, rate), count=1)
         return Proposal(train=train, title=f"rate {rate:.6f}", hypothesis="It is nearer.")
