@@ -232,6 +232,7 @@ class Proposer:
         agent, wait_s = self._roster.turn(time.monotonic())
         steering = [s.text for s in state.steering if s.experiment in (None, number)]
         if late is not None:
+            self._roster = self._aside_of
             agent, wait_s, steering = self._roster.agent, 0.0, []
         if self._aside is not None and self._aside_of.agent is agent:
             # Nobody else is left, and it thinks already.
