@@ -170,14 +170,14 @@ class Soak:
         lab = self._lab()
         lab.terminate()
         await_end(lab)
-        self.wall_s = time.monotonic() - begun
+        self.wall_s = self._end_of_lab() - begun
         self._look(None, finally_=True)
 
     def _lab(self) -> psutil.Process:
         pid = lab_pid(self.session)
         if pid is None or sessions.lab_life(self.session) is not LabLife.ALIVE:
             self.other.append(f"the lab ended by itself: {self.aftermath.state().stop_reason}")
-            self._ended(time.monotonic())
+            self._ended()
             self._start()
             return psutil.Process(self.lives[-1].pid)
         return psutil.Process(pid)
@@ -208,13 +208,28 @@ class Soak:
 
     def _lab_started(self) -> float:
         """Return when the last lab says that it started, on the soak's clock."""
+        return self._on_our_clock(self._lives_told(events.LabStarted)[-1].at)
+
+    def _end_of_lab(self) -> float:
+        """Return since when there is no lab any more: by its own word, or else since now.
+
+        One that ends in order writes a report after its last fact.
+        """
+        now = time.monotonic()
+        last = self._lives_told(events.LabStarted, events.LabStopped)[-1]
+        return self._on_our_clock(last.at) if isinstance(last, events.LabStopped) else now
+
+    def _lives_told(self, *kinds: type[events.Fact]) -> list[events.Fact]:
         facts = JournalReader(self.session.journal).read()
-        at = [fact.at for fact in facts if isinstance(fact, events.LabStarted)][-1]
+        return [fact for fact in facts if isinstance(fact, kinds)]
+
+    @staticmethod
+    def _on_our_clock(at: float) -> float:
         return at - time.time() + time.monotonic()
 
-    def _ended(self, at: float) -> None:
+    def _ended(self) -> None:
         if self._off_since is None:
-            self._off_since = at
+            self._off_since = self._end_of_lab()
 
     def _wait(self, seconds: float) -> None:
         until = time.monotonic() + seconds
@@ -236,7 +251,7 @@ class Soak:
         if not is_fatal:
             self._look(lab.pid)
             return
-        self._ended(time.monotonic())
+        self._ended()
         self._look(None)
         self._start()
         self._look(self.lives[-1].pid)

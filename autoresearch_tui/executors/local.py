@@ -67,9 +67,11 @@ class LocalExecutor:
     ) -> None:
         """Give each supervisor `held_by_supervisor`, a lock's descriptor, to keep open.
 
+        One that outlives this process gives the lock's file the time of this process's end.
+
         Jobs with a confinement run in `sandbox`.
         """
-        self._held = () if held_by_supervisor is None else (held_by_supervisor,)
+        self._lock = held_by_supervisor
         self._sandbox = sandbox
 
     async def launch(self, job: Job) -> "LocalJob":
@@ -90,7 +92,7 @@ class LocalExecutor:
                     stderr=stderr,
                     limit=EVENT_LIMIT_BYTES,
                     start_new_session=True,
-                    pass_fds=self._held,
+                    pass_fds=() if self._lock is None else (self._lock,),
                     env={"PATH": os.environ.get("PATH", os.defpath)},
                 )
         except OSError as error:
@@ -105,6 +107,7 @@ class LocalExecutor:
                 "output": str(job.output),
                 "limit_s": job.limit_s,
                 "stand_by": job.stand_by,
+                "lock": self._lock,
                 "trial": msgspec.to_builtins(job.trial, enc_hook=str) if job.trial else None,
             }
         )

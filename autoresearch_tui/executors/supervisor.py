@@ -10,9 +10,10 @@ It speaks JSON lines with whoever started it:
          {"event": "ended"};
          one that stands by begins with {"event": "warm"}, and is started when it is told to go
 
-The end of its input means that the lab is gone: the tree is killed at once. The clock is kept
-here, outside the watched process: it starts when the rows are handed over and stops when the
-process says that its weights are on disk, and no output can postpone a deadline.
+The end of its input means that the lab is gone: the tree is killed at once, and the lock that it
+keeps open for the lab is marked with the time, by which the next lab knows how long this one lived.
+The clock is kept here, outside the watched process: it starts when the rows are handed over and
+stops when the process says that its weights are on disk, and no output can postpone a deadline.
 """
 
 import contextlib
@@ -292,6 +293,7 @@ class Supervisor:
         data = os.read(0, READ_BYTES)
         if not data:
             self.lab_gone = True
+            self._mark_end_of_lab()
             self._end("interrupted", "the lab is gone")
             return
         for line in self.from_lab.feed(data):
@@ -302,6 +304,13 @@ class Supervisor:
                 self._start_clock()
             elif message.get("do") == "go":
                 self._go()
+
+    def _mark_end_of_lab(self) -> None:
+        lock = self.job.get("lock")
+        if lock is not None:
+            now = time.time()
+            with contextlib.suppress(OSError):
+                os.utime(lock, (now, now))
 
     def _messages(self, channel: Channel | None) -> list[Message]:
         if channel is None or not channel.is_open:

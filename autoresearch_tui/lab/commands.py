@@ -8,10 +8,8 @@ from autoresearch_tui.lab import backlog, clock, deciding, freezing, hand, page,
 from autoresearch_tui.lab.repository import ExperimentRepository
 from autoresearch_tui.record import events
 from autoresearch_tui.record.events import KnownFact
-from autoresearch_tui.record.state import IN_FLIGHT, Phase, SessionState
+from autoresearch_tui.record.state import IN_A_RUN, IN_FLIGHT, Phase, SessionState
 from autoresearch_tui.session import Session
-
-TRAINING = (Phase.STARTING, Phase.COMPILING, Phase.TRAINING)
 
 
 def answer(
@@ -90,7 +88,7 @@ def _pause(
     state: SessionState, command: messages.Pause, record: Callable[[KnownFact], None]
 ) -> Reply:
     opened = [state.experiments[number] for number in state.open_experiments]
-    running = [f"#{each.number}" for each in opened if each.phase in TRAINING]
+    running = [f"#{each.number}" for each in opened if each.phase in IN_A_RUN]
     ends = command.now and bool(running)
     if state.paused and (state.paused_now or not ends):
         return nothing(f"already paused by {state.paused_by}")

@@ -42,6 +42,7 @@ from autoresearch_tui.lab.tools import Hear, Tools, hear_nothing
 from autoresearch_tui.record import events
 from autoresearch_tui.record.fold import fold
 from autoresearch_tui.record.journal import Journal, JournalReader
+from autoresearch_tui.record.state import IN_A_RUN
 from autoresearch_tui.record.vocabulary import Level
 from autoresearch_tui.session import Session, SessionError, SessionLock
 from autoresearch_tui.settings import Settings, SettingsError
@@ -208,6 +209,11 @@ async def _run_to_the_end(lab: Lab, folder: Session) -> int:
         log.exception("a file could not be written")
         log.error("%s", sentence)  # noqa: TRY400 - the log's end is what a viewer shows
         with contextlib.suppress(OSError):
+            # A run that was interrupted begins anew, and may be what took all the room.
+            for number in lab.state.open_experiments:
+                if lab.state.experiments[number].phase in IN_A_RUN:
+                    stages.drop_run(folder, number)
+        with contextlib.suppress(OSError):
             lab.record(events.LabStopped(at=clock.now(), reason=sentence, trouble=True))
         return 1
     log.info("ended: %s", end.reason)
@@ -266,7 +272,7 @@ def record_start(lab: Lab, tools: Tools, launch: Launch, notice: str | None) -> 
             limits=tools.limits.described(),
             sandbox=tools.machine.sandbox.level,
             frozen=tools.settings.frozen,
-            last_beat_at=session.last_beat_at(tools.session),
+            last_beat_at=_last_sign_at(tools.session),
             metric=tools.settings.run.metric,
             direction=tools.settings.run.direction,
             edit=tools.settings.run.edit,
@@ -292,6 +298,24 @@ def record_start(lab: Lab, tools: Tools, launch: Launch, notice: str | None) -> 
         lab.record(events.Notice(at=now, level=Level.WARNING, text=text))
 
 
+def _last_sign_at(folder: Session) -> float | None:
+    """Return when an earlier lab that ended without a word is known to have lived, or none.
+
+    Its heart beats twice a second; the supervisor of its run saw its end, and marked the lock.
+    """
+    beat_at = session.last_beat_at(folder)
+    if beat_at is None:
+        return None
+    try:
+        return max(beat_at, _run_lock(folder).stat().st_mtime)
+    except OSError:
+        return beat_at
+
+
+def _run_lock(folder: Session) -> Path:
+    return folder.folder / "run.lock"
+
+
 async def _take_over_runs(folder: Session) -> int:
     """Wait until nothing is left of an earlier lab's run, and return the lock that shows it.
 
@@ -300,7 +324,7 @@ async def _take_over_runs(folder: Session) -> int:
     Raises:
         SessionError: a run could not be cleared in time.
     """
-    lock = os.open(folder.folder / "run.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC)
+    lock = os.open(_run_lock(folder), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC)
     until = time.monotonic() + CLEARING_LIMIT_S
     while True:
         try:
@@ -310,7 +334,7 @@ async def _take_over_runs(folder: Session) -> int:
                 raise SessionError(
                     f"A run that an earlier lab of session {folder.tag} started is still there "
                     f"after {CLEARING_LIMIT_S:g} s. See who holds it with: "
-                    f"lsof {folder.folder / 'run.lock'}"
+                    f"lsof {_run_lock(folder)}"
                 ) from None
             await asyncio.sleep(0.05)
         else:

@@ -3,12 +3,20 @@
 The first decision stands: whoever decides after it reads what it was, and whose.
 """
 
+import contextlib
+
 from autoresearch_tui.control import messages
 from autoresearch_tui.control.messages import Reply, done, nothing, refused
 from autoresearch_tui.lab import clock, likeness, notebook
 from autoresearch_tui.lab.hand import HUMAN_AGENT
-from autoresearch_tui.lab.repository import ExperimentRepository
-from autoresearch_tui.lab.storing import change_between, commit_below, restated, write_files
+from autoresearch_tui.lab.repository import ExperimentRepository, RepositoryError
+from autoresearch_tui.lab.storing import (
+    change_between,
+    commit_below,
+    restated,
+    show_again,
+    write_files,
+)
 from autoresearch_tui.lab.tools import Record
 from autoresearch_tui.record import events
 from autoresearch_tui.record.state import Experiment, SessionState
@@ -88,20 +96,25 @@ def amend(
     )
     digest = likeness.tree_digest(command.train)
     proposed = restated(waiting, parent, commit, change, digest)
-    write_files(session, proposed, command.train, change.diff)
-    record(
-        events.Amended(
-            at=clock.now(),
-            experiment=number,
-            commit=commit,
-            lines_added=change.added,
-            lines_removed=change.removed,
-            by=command.by,
-            marks=list(change.marks),
-            touched=list(change.touched),
-            tree_digest=digest,
-        )
+    amended = events.Amended(
+        at=clock.now(),
+        experiment=number,
+        commit=commit,
+        lines_added=change.added,
+        lines_removed=change.removed,
+        by=command.by,
+        marks=list(change.marks),
+        touched=list(change.touched),
+        tree_digest=digest,
     )
+    try:
+        write_files(session, proposed, command.train, change.diff)
+        record(amended)
+    except OSError:
+        # It waits as it was, and has to be shown so; where this fails too, the next lab does it.
+        with contextlib.suppress(OSError, RepositoryError):
+            show_again(session, repository, state, waiting)
+        raise
     repository.reference_experiment(number, commit)
     return done(f"#{number} is changed; it waits for approval as it is now")
 

@@ -90,8 +90,8 @@ class Aside:
         """
         return self._task.result()
 
-    async def wait(self, seconds: float) -> None:
-        """Wait that long, or until there is an answer."""
+    async def wait(self, seconds: float | None) -> None:
+        """Wait that long, or until there is an answer; without a limit where none is given."""
         await asyncio.wait({self._task}, timeout=seconds)
 
     async def close(self) -> None:

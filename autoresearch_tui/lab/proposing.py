@@ -122,13 +122,20 @@ class Proposer:
         agent, wait_s = self._roster.turn(time.monotonic())
         steering = [s.text for s in state.steering if s.experiment in (None, number)]
         if late is not None:
+            self._roster = self._aside_of
             agent, wait_s, steering = self._roster.agent, 0.0, []
+        if self._aside is not None and self._aside_of.agent is agent:
+            # Nobody else is left, and it thinks already.
+            await self._aside.wait(None)
+            return
         if wait_s:
             await asyncio.sleep(wait_s)
         due = self._contest.to_be_asked_aside(time.monotonic())
         if self._aside is None and due is not None:
             self._aside_of = due
-            self._aside = Aside(due.agent, self._context(state, incumbent, []), self._ask)
+            told = self._refused.get(due.agent.name, "")
+            context = self._context(state, incumbent, [], told)
+            self._aside = Aside(due.agent, context, self._ask)
         self._memory.tell(state, record)
         repair = None if late else repairs.wanted(state, SessionArchive(self._session), agent)
         spending = Spending()
@@ -238,12 +245,13 @@ class Proposer:
         except ProposalError as error:
             await self._fail(agent, state, record, error)
             return None
-        self._note_answer(agent, record)
         asked_of = aside.context.incumbent
         if asked_of == incumbent.number:
+            # It is back once its answer turns out to be one that can be run.
             for kind, text in aside.thoughts:
                 self._thoughts.add(number, kind, text)
             return aside.context, proposal
+        self._note_answer(agent, record)
         late = f"It answered to #{asked_of}, which is no longer the incumbent."
         self._record_failure(agent, number, record, ProposalError(late, proposal.usage))
         return None
@@ -295,7 +303,8 @@ class Proposer:
 
     def _note_answer(self, agent: Agent, record: Record) -> None:
         reason = self._roster.answered(agent)
-        if reason and self._contest.others_can(self._roster):
+        is_told = agent is self._roster.fallback or not self._contest.others_can(self._roster)
+        if reason and not is_told:
             record(events.Notice(at=clock.now(), level=Level.INFO, text=f"{reason}."))
         elif reason:
             self._record_change(self._roster.agent, record, reason)

@@ -61,6 +61,8 @@ class ExperimentRepository:
         self._git = pygit2.Repository(found)
         # The journal's facts are synced: what they name must not be younger than they are.
         pygit2.settings.enable_fsync_gitdir(True)
+        # Each of a night's objects is read a time or two: remembered, they would only add up.
+        pygit2.settings.enable_caching(False)
         self.root = root.resolve()
         self.edited = edited
         # A project may lie in a folder of a larger repository.

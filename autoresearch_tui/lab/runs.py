@@ -27,6 +27,8 @@ from autoresearch_tui.record.state import Experiment, SessionState
 from autoresearch_tui.record.vocabulary import RunOutcome, Standing
 
 FREE_MB_WANTED = 64.0
+FILLING_MB = 1024.0
+"""What no run needs that is not to blame for a full disk."""
 EVALUATIONS_ALLOWED = 2
 """An evaluator that was killed says nothing of what it was to score."""
 
@@ -78,7 +80,13 @@ def record_end(
         # Not by a person who wanted to be rid of it, so by the lab, which will run it again.
         outcome = RunOutcome.INTERRUPTED
     elif outcome is RunOutcome.CRASH and stages.free_mb(tools.session) < FREE_MB_WANTED:
-        outcome, reason = RunOutcome.INTERRUPTED, f"the disk is full ({reason})"
+        took_mb = stages.run_mb(tools.session, experiment.number)
+        if took_mb < FILLING_MB:
+            outcome, reason = RunOutcome.INTERRUPTED, f"the disk is full ({reason})"
+        else:
+            # Before anything is recorded, which wants room too.
+            stages.drop_run(tools.session, experiment.number)
+            reason = f"it filled the disk with {took_mb:.0f} MiB ({reason})"
     run = experiment.last_run
     started_at = None if run is None else run.clock_started_at
     if clock_ended_at is None and started_at is not None and ended.trained_s:
@@ -117,6 +125,11 @@ class _Work:
     def number(self) -> int:
         """The experiment that it is for."""
         return self._experiment.number
+
+    @property
+    def _is_given_up(self) -> bool:
+        """Whether a person wants no result of its experiment any more."""
+        return self._experiment.killed_by is not None or self._experiment.skipped_by is not None
 
     def kill(self, reason: str) -> None:
         """End it; unless a person killed its experiment, it is done again at its next turn."""
@@ -157,6 +170,7 @@ class Training(_Work):
         outcomes = [run.outcome for run in experiment.runs]
         self._replicate = len([each for each in outcomes if each != RunOutcome.INTERRUPTED])
         self._seed = stages.seed(state.session_id, experiment.number, self._replicate)
+        self._was_started = False
         self._is_ready = False
         self.may_have_clock = False
         """Whether it was granted its clock, which it gets as soon as it asks for it."""
@@ -203,14 +217,12 @@ class Training(_Work):
 
     async def _watch(self, job: RunningJob, *, is_spare: bool) -> bool:
         """Record what happens; return whether it happened to a run, and not to a mere spare."""
-        is_run = not is_spare
         async for event in job.events():
             match event:
                 case Warm():
                     pass
                 case Started():
-                    is_run = True
-                    self._record(self._started(event.pid))
+                    self._start(event.pid)
                 case Opened():
                     self._record(
                         events.TrialOpened(
@@ -225,11 +237,30 @@ class Training(_Work):
                 case ClockStarted():
                     self._record(self._clock_started(event.startup_s))
                 case Ended():
-                    if is_run:
+                    if self._was_started or not is_spare:
                         await self._end(event)
-        return is_run
+        return self._was_started or not is_spare
+
+    def _start(self, pid: int) -> None:
+        self._was_started = True
+        self._record(
+            events.RunStarted(
+                at=clock.now(),
+                experiment=self.number,
+                replicate=self._replicate,
+                seed=self._seed,
+                pid=pid,
+                threads=stages.thread_count(),
+                budget_s=self._tools.budget_s,
+            )
+        )
 
     async def _end(self, ended: Ended, clock_ended_at: float | None = None) -> None:
+        if not self._was_started:
+            if self._killed is not None:
+                return
+            # What could not even be started is a run as well, and its end has a reason.
+            self._start(pid=0)
         if self._killed is not None and ended.outcome is RunOutcome.CRASH:
             # What ended the lab, as a machine that shuts down, may have reached the run as well.
             ended = msgspec.structs.replace(ended, outcome=RunOutcome.KILLED, reason=self._killed)
@@ -245,11 +276,11 @@ class Training(_Work):
         async for event in job.events():
             match event:
                 case Started():
-                    self._record(self._started(event.pid))
+                    self._start(event.pid)
                     self._record(self._clock_started(startup_s=0.0))
                 case Ended():
                     run, ended_at = self._experiment.last_run, clock.now()
-                    started_at = run.clock_started_at if run else None
+                    started_at = run.clock_started_at if run and self._was_started else None
                     wall_s = max(0.0, ended_at - (started_at or ended_at))
                     if event.outcome is RunOutcome.TRAINED:
                         foreign.keep_compiled(session, number)
@@ -264,17 +295,6 @@ class Training(_Work):
             experiment=self.number,
             replicate=self._replicate,
             startup_s=startup_s,
-        )
-
-    def _started(self, pid: int) -> events.RunStarted:
-        return events.RunStarted(
-            at=clock.now(),
-            experiment=self.number,
-            replicate=self._replicate,
-            seed=self._seed,
-            pid=pid,
-            threads=stages.thread_count(),
-            budget_s=self._tools.budget_s,
         )
 
 
@@ -321,7 +341,8 @@ class Evaluating(_Work):
         if ended is None or ended.outcome in (RunOutcome.KILLED, RunOutcome.INTERRUPTED):
             # A killed experiment is ended by the lab; else the evaluation is made again.
             return
-        if await self._look_for_fault(ended):
+        if await self._look_for_fault(ended) or self._is_given_up:
+            # A word that came too late counts too: who was told that it is killed must find it so.
             return
         found = stages.read_evaluation(tools.session, self.number, ended)
         self._evaluated(found, time.monotonic() - started)

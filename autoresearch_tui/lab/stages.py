@@ -5,6 +5,7 @@ experiments/0042/run/        all that the training process may write to
 experiments/0042/evaluation/ what the evaluator reads: written by the lab but for the weights
 """
 
+import contextlib
 import hashlib
 import json
 import os
@@ -242,6 +243,21 @@ def tidy(session: Session, number: int, *, keep_weights: bool) -> None:
 def free_mb(session: Session) -> float:
     """Return the space that is left on the session's disk, in MiB."""
     return shutil.disk_usage(session.folder).free / MIB
+
+
+def drop_run(session: Session, number: int) -> None:
+    """Free all that a run wrote which came to nothing, but for its output."""
+    _remove(session.run_folder(number))
+
+
+def run_mb(session: Session, number: int) -> float:
+    """Return how much an experiment's run has on the disk, in MiB; links are not followed."""
+    size = 0
+    for folder, _, names in os.walk(session.run_folder(number)):
+        for name in names:
+            with contextlib.suppress(OSError):
+                size += os.lstat(Path(folder) / name).st_size
+    return size / MIB
 
 
 def _evaluation_folder(session: Session, number: int) -> Path:

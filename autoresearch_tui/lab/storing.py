@@ -6,6 +6,7 @@ import msgspec
 
 from autoresearch_tui.lab import foreign, likeness, notebook
 from autoresearch_tui.lab.look import new_marks
+from autoresearch_tui.lab.repository import ExperimentRepository
 from autoresearch_tui.record import events
 from autoresearch_tui.record.state import Experiment, SessionState
 from autoresearch_tui.session import Session
@@ -85,3 +86,26 @@ def write_files(session: Session, proposed: events.Proposed, train: str, diff: s
     session.diff(number).write_bytes(diff.encode())
     told = msgspec.json.format(msgspec.json.encode(proposed))
     (folder / "proposal.json").write_bytes(told + b"\n")
+
+
+def show_again(
+    session: Session,
+    repository: ExperimentRepository,
+    state: SessionState,
+    experiment: Experiment,
+) -> None:
+    """Write an experiment's files anew, as its commit has them, which is what runs.
+
+    Those of an edit that is carried over or changed are on the disk before its fact is, and that
+    may never come.
+
+    Raises:
+        OSError: the disk is full or gone.
+        RepositoryError: git can not be read.
+    """
+    parent, train, change = experiment.parent, repository.train(experiment.commit), Change()
+    if parent is not None:
+        before = repository.train(state.experiments[parent].commit)
+        change = change_between(before, train, repository.edited, state)
+    proposed = restated(experiment, parent, experiment.commit, change, experiment.tree_digest)
+    write_files(session, proposed, train, change.diff)

@@ -7,10 +7,10 @@ from autoresearch_tui.executors.base import Ended
 from autoresearch_tui.lab import clock, notebook, stages
 from autoresearch_tui.lab.judge import Verdict
 from autoresearch_tui.lab.runs import record_end
-from autoresearch_tui.lab.storing import commit_below
+from autoresearch_tui.lab.storing import commit_below, show_again
 from autoresearch_tui.lab.tools import Record, Tools
 from autoresearch_tui.record import events
-from autoresearch_tui.record.state import Experiment, Phase, SessionState
+from autoresearch_tui.record.state import IN_A_RUN, Experiment, SessionState
 from autoresearch_tui.record.vocabulary import Level, RunOutcome, Status
 
 INTERRUPTED_BY_LAB = "the lab ended while it ran"
@@ -38,8 +38,8 @@ class Verdicts:
     def reconcile(self) -> None:
         """Make them agree again after an end at any moment.
 
-        A fact may be on the disk whose references were not moved yet; and runs that were in
-        flight are gone.
+        A fact may be on the disk whose references were not moved yet, and files whose fact is not;
+        and runs that were in flight are gone.
 
         Raises:
             OSError: the disk is full or gone.
@@ -59,7 +59,8 @@ class Verdicts:
         self.follow_incumbent()
         for number in self._state.open_experiments:
             experiment = self._state.experiments[number]
-            if experiment.phase in (Phase.STARTING, Phase.COMPILING, Phase.TRAINING):
+            show_again(self._tools.session, repository, self._state, experiment)
+            if experiment.phase in IN_A_RUN:
                 ended = self._what_a_dead_lab_left(experiment)
                 record_end(self._tools, self._record, experiment, ended)
         notebook.write_results(self._tools.session.results, self._state)

@@ -2,7 +2,8 @@
 
 - `[watchdog] crashes` of the agent's experiments in a row without a result: the fallback takes as
   many turns, then the agent is asked again.
-- As many of the fallback's, or of an agent's that is its own fallback: the session pauses.
+- As many of the fallback's, or of an agent's that is its own fallback: the session pauses. So it
+  does after twice as many in a contest, whose other agents go on while the fallback has its turns.
 - A device that does not answer: the run is queued again, and begins after 30 s, 60 s, ... up to
   10 min. It still does not after ten such waits: the lab stops in trouble.
 
@@ -88,7 +89,8 @@ def remedy(
         return None
     streak = _streak(state, 2 * settings.crashes)
     by_fallback = [each for each in streak if each.agent == fallback]
-    if len(by_fallback) >= settings.crashes:
+    everybodys = state.contest and len(streak) == 2 * settings.crashes
+    if everybodys or len(by_fallback) >= settings.crashes:
         return Pause(
             f"{len(streak)} experiments in a row gave no result: {_in_common(streak)}. The session "
             "is paused; look at their outputs, then go on with: autoresearch resume"

@@ -41,7 +41,9 @@ class Phase(StrEnum):
 
 
 NOT_STARTED = (Phase.QUEUED, Phase.WAITING_FOR_APPROVAL)
-IN_FLIGHT = (Phase.STARTING, Phase.COMPILING, Phase.TRAINING, Phase.EVALUATING)
+IN_A_RUN = (Phase.STARTING, Phase.COMPILING, Phase.TRAINING)
+"""The phases of a run; one that ends in them without a result begins anew."""
+IN_FLIGHT = (*IN_A_RUN, Phase.EVALUATING)
 """The phases in which there is a process."""
 
 

@@ -3,12 +3,14 @@
 import shutil
 import statistics
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 
+from autoresearch_tui.record.events import Notice
 from autoresearch_tui.record.metric import BITS_PER_BYTE, change_words
 from autoresearch_tui.record.plateau import plateau
 from autoresearch_tui.record.state import Activity, Experiment, Permission, SessionState
 from autoresearch_tui.record.usage import usage_words
-from autoresearch_tui.record.vocabulary import Standing
+from autoresearch_tui.record.vocabulary import Level, Standing
 from autoresearch_tui.session import LabLife, Session
 
 LOG_LINES = 12
@@ -128,6 +130,9 @@ def _status_lines(
         yield f"now         #{current.number} {current.phase}: {current.title}"
         if ahead := state.ahead:
             yield f"next        #{ahead.number} {ahead.phase}: {ahead.title}"
+        if (waiting := state.waiting) and waiting.decide_at is not None:
+            left = duration(max(0.0, waiting.decide_at - now))
+            yield f"            {waiting.then} #{waiting.number} in {left}, if nobody decides"
     elif running and state.asking:
         yield f"now         {state.asking.agent} proposes #{state.asking.experiment}"
     if running and (asked := state.asked):
@@ -137,8 +142,20 @@ def _status_lines(
         yield f"            {answers}; refused in {left} without an answer"
     for queued in state.queued_edits:
         yield f"queued      edit {queued.edit} by {queued.by}: {queued.title}"
+    if running and state.backed_off_until is not None and state.backed_off_until > now:
+        yield f"waits       {duration(state.backed_off_until - now)}: {state.back_off_reason}"
+    if (told := _latest_trouble(state)) and told.text != state.back_off_reason:
+        yield f"notice      {told.text}"
     agent = ", ".join(state.contest) or " ".join(filter(None, (state.agent, state.model)))
     yield f"{'agents' if state.contest else 'agent':<12}{agent}, {state.approval}"
+    if state.limits:
+        yield f"limits      {', '.join(_limits(state))}"
+    if state.tokens_spent:
+        unpriced = f", {state.unpriced_tokens:,} of them without a price"
+        yield (
+            f"cost        {state.cost_usd:.2f} US dollars, {state.tokens_spent:,} tokens"
+            f"{unpriced if state.unpriced_tokens else ''}"
+        )
     if state.frozen:
         yield f"frozen      {', '.join(state.frozen)}"
     if state.backlog:
@@ -155,6 +172,24 @@ def _status_lines(
         yield f"            {statistics.median(gaps):.1f} s from clock to clock (median)"
     if not running:
         yield f"go on with  autoresearch run --tag {session.tag}"
+
+
+def _latest_trouble(state: SessionState) -> Notice | None:
+    """Return what this lab, or else the last one, told of trouble last."""
+    since = state.lab_started_at or 0.0
+    troubles = (n for n in reversed(state.notices) if n.level is not Level.INFO and n.at >= since)
+    return next(troubles, None)
+
+
+def _limits(state: SessionState) -> Iterator[str]:
+    for name, value in state.limits.items():
+        match name:
+            case "experiments" | "US dollars":
+                yield f"{value} {name}"
+            case "target":
+                yield f"a {state.metric} of {value}"
+            case _:
+                yield f"until {datetime.fromisoformat(value):%A %H:%M}"
 
 
 def _closing_lines(session: Session, state: SessionState) -> Iterator[str]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from autoresearch_tui.agents.base import Context, Proposal, Think
 from autoresearch_tui.agents.claude import ClaudeAgent
 from autoresearch_tui.agents.requests import Limits
 from autoresearch_tui.control import messages
@@ -208,3 +209,40 @@ async def test_an_agent_that_repeats_itself_and_is_alone_ends_the_session(
     end = await lab.run()
     assert end.trouble
     assert "the same file as #0" in end.reason
+
+
+async def test_an_agent_that_goes_on_repeating_itself_stays_away(workshop: Workshop) -> None:
+    settings = Settings(watchdog=WatchdogSettings(repeats=2))
+    agent = ScriptedAgent(*[0.04] * 1000)
+    lab = workshop.lab(agent, settings, fallback=other(), max_experiments=5)
+    assert (await lab.run()).finished
+    assert [each.agent for each in changes(workshop)] == ["other"]
+    assert [e.agent for e in lab.state.experiments.values()][1:] == ["other"] * 4
+    # It is told why, also while it is away.
+    assert len(agent.contexts) > 2
+    assert all("the same file" in context.refused for context in agent.contexts[1:])
+
+
+class OneAtATime(ScriptedAgent):
+    """Fails once, and then thinks for as long as it would be left alone by who is impatient."""
+
+    thinking = False
+
+    async def propose(self, context: Context, think: Think) -> Proposal:
+        assert not self.thinking, "it was asked while it thought"
+        if not self.steps:
+            self.thinking = True
+            await asyncio.sleep(4 * roster.AWAY_LONGEST_S)
+            self.thinking = False
+        return await super().propose(context, think)
+
+
+async def test_an_agent_is_not_asked_again_while_it_thinks_already(workshop: Workshop) -> None:
+    """Where the fallback can not go on while the agent is asked beside it."""
+    agent = OneAtATime(roster.ProposalError("busy", outage=True))
+    nothing = ScriptedAgent(roster.ProposalError("Nothing.", fatal=True))
+    nothing.name = "other"
+    lab = workshop.lab(agent, fallback=nothing, max_experiments=2)
+    assert (await lab.run()).finished
+    failed = [fact.reason for fact in workshop.facts() if isinstance(fact, events.ProposalFailed)]
+    assert failed == ["busy", "Nothing."]

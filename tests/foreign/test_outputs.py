@@ -65,6 +65,18 @@ async def test_a_command_that_does_not_end_is_ended(tmp_path: Path) -> None:
     assert "within 0.5 s after it had printed val_bpb 0.5" in failed.reason
 
 
+async def test_a_command_that_went_away_is_named(tmp_path: Path) -> None:
+    program = tmp_path / "trainer"
+    program.touch(mode=0o755)
+    settings = run_settings(command=f"{program} train.py", sandbox="off")
+    night = lab(workshop(tmp_path), ScriptedAgent(), settings, 2)
+    program.unlink()
+    end = await night.run()
+    assert end.trouble
+    assert "crash: it could not be started" in end.reason
+    assert str(program) in end.reason
+
+
 async def test_more_is_better_where_the_settings_say_so(tmp_path: Path) -> None:
     repository = begin(tmp_path / "repository", {"train.py": "print('accuracy: 0.0')\n"})
     steps = [f"print('accuracy: {value}')\n" for value in (0.5, 0.4, 0.75, "nan")]

@@ -1,6 +1,7 @@
 """The hand of a person: pause now, skip, promote, decide, steer; each may be said twice."""
 
 import asyncio
+import errno
 import os
 import stat
 from collections.abc import AsyncIterator, Callable
@@ -11,14 +12,17 @@ import pytest
 
 from autoresearch_tui.agents.base import Context, Proposal, Think
 from autoresearch_tui.control import client, messages
+from autoresearch_tui.control.messages import AnyCommand
 from autoresearch_tui.control.server import ControlServer
 from autoresearch_tui.record import events
+from autoresearch_tui.record.events import KnownFact
 from autoresearch_tui.record.fold import fold
+from autoresearch_tui.record.journal import Journal
 from autoresearch_tui.record.state import Activity, Phase
 from autoresearch_tui.record.vocabulary import Absence, ApprovalMode, RunOutcome, Status
 from autoresearch_tui.settings import ApprovalSettings, Settings
-from tests.lab.hand import BY, endless, said_twice, train_of
-from tests.workshop import ScriptedAgent, WatchedLab, Workshop, processes_below
+from tests.lab.hand import BY, branch, endless, said_twice, train_of
+from tests.workshop import ScriptedAgent, WatchedLab, Workshop, processes_below, with_rate
 
 ASK = Settings(approval=ApprovalSettings(mode=ApprovalMode.ASK))
 
@@ -38,6 +42,45 @@ async def test_pausing_now_ends_the_run_which_begins_anew_afterwards(kept: Works
     assert [run.outcome for run in runs] == [RunOutcome.INTERRUPTED, RunOutcome.TRAINED]
     assert runs[0].seed == runs[1].seed
     assert lab.state == fold(kept.facts())
+
+
+async def test_what_can_not_be_recorded_is_not_done(
+    kept: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab = kept.lab(ScriptedAgent(endless(kept)), max_experiments=4)
+    night = asyncio.create_task(lab.run())
+    await lab.reach(Phase.TRAINING, 3)
+    before, commits, full = fold(kept.facts()), branch(kept), OSError(errno.ENOSPC, "No space left")
+    train = (kept.root / "train.py").read_text()
+    commands: list[AnyCommand] = [
+        messages.Pause(by=BY, now=True),
+        messages.Skip(by=BY, experiment=3),
+        messages.Kill(by=BY, experiment=3),
+        messages.Undo(by=BY, experiment=1),
+        messages.Try(by=BY, train=with_rate(train, 0.9), title="mine", hypothesis=""),
+        messages.Stop(by=BY),
+    ]
+
+    def refuse(journal: Journal, fact: KnownFact) -> None:
+        raise full
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Journal, "append", refuse)
+        for command in commands[:5]:
+            with pytest.raises(OSError, match="No space"):
+                await lab.handle(command)
+        assert lab.state == before == fold(kept.facts())
+        assert branch(kept) == commits
+        assert lab.state.experiments[3].phase is Phase.TRAINING
+        # But a stop is obeyed: the run is interrupted, and the next lab runs it again.
+        with pytest.raises(OSError, match="No space"):
+            await lab.handle(commands[5])
+        with pytest.raises(OSError, match="No space"):
+            await night
+    assert lab.state == before
+    again = kept.lab(ScriptedAgent())
+    again.reconcile()
+    assert again.state.experiments[3].phase is Phase.QUEUED
 
 
 async def test_a_pause_may_become_one_that_ends_the_run(kept: Workshop) -> None:

@@ -164,6 +164,30 @@ async def test_a_streak_that_no_agent_ends_pauses_the_session_once(workshop: Wor
     assert sum(isinstance(fact, events.Paused) for fact in workshop.facts()) == 1
 
 
+async def test_a_contest_in_which_everything_crashes_pauses_and_a_switch_is_no_end(
+    workshop: Workshop,
+) -> None:
+    def named(name: str, *steps: float | str) -> ScriptedAgent:
+        agent = ScriptedAgent(*steps)
+        agent.name = name
+        return agent
+
+    lead = named("lead", *[CRASHING.format(number) for number in range(10)])
+    rival = named("rival", *[CRASHING.format(-number) for number in range(1, 10)])
+    settings = Settings(watchdog=WatchdogSettings(crashes=2))
+    rates = [0.03, 0.5, 0.6, *[CRASHING.format(100 + number) for number in range(10)]]
+    lab = workshop.lab(lead, settings, rivals=[rival], fallback=named("other", *rates))
+    night = asyncio.create_task(lab.run())
+    await lab.until(lambda state: state.paused)
+    assert "4 experiments in a row" in lab.state.notices[-1].text
+    await lab.handle(messages.Stop(by="me", now=True))
+    await night
+    switched = [f.agent for f in workshop.facts() if isinstance(f, events.AgentChanged)]
+    # Who had their turns taken has them back.
+    assert switched[:4:2] == ["other", "other"]
+    assert "other" not in switched[1::2]
+
+
 GONE = "it fell off the bus"
 
 
