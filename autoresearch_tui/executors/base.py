@@ -60,6 +60,8 @@ class Job:
     stand_by: bool = False
     """Whether it gets ready for whatever comes, and waits to be told to go; `limit_s` counts from
     there."""
+    term_grace_s: float = 5.0
+    """How long it may tidy up when it is sent away."""
 
 
 class Warm(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="warm"):

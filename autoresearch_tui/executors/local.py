@@ -107,6 +107,7 @@ class LocalExecutor:
                 "output": str(job.output),
                 "limit_s": job.limit_s,
                 "stand_by": job.stand_by,
+                "term_grace_s": job.term_grace_s,
                 "lock": self._lock,
                 "trial": msgspec.to_builtins(job.trial, enc_hook=str) if job.trial else None,
             }

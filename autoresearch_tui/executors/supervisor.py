@@ -36,7 +36,6 @@ OVERRUN_ALLOWED_S = 0.5
 OVERRUN_ALLOWED_SHARE = 0.01
 FINISH_GRACE_S = 5.0
 """How long after its budget a run may still finish; its result is invalid, its log is whole."""
-TERM_GRACE_S = 5.0
 KILL_PAUSE_S = 0.002
 KILL_PAUSE_MAX_S = 0.2
 OUTPUT_HEAD_BYTES = 4 << 20
@@ -188,7 +187,7 @@ class Supervisor:
         # A run that answered is cleared at once; only one that is sent away may tidy up.
         polite = self.result["outcome"] in {"timeout", "killed"} and not self.lab_gone
         self.peak_mb = high_water_mb(self.process.pid)
-        exit_code = self._clear_tree(TERM_GRACE_S if polite else 0.0)
+        exit_code = self._clear_tree(self.job["term_grace_s"] if polite else 0.0)
         self._drain_output()
         self.output.close()
         tell(event="ended", exit_code=exit_code, **self._measured(), **self.result)

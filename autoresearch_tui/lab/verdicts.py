@@ -18,6 +18,8 @@ INTERRUPTED_AHEAD = "the lab ended while it started up"
 REFERENCES_CHECKED = 1000
 """How many experiments' references a start looks at, the latest: a week of nights. What an end at
 any moment left undone is among the last few."""
+TIDIED = 3
+"""How many of the latest verdicts a start tidies up after once more."""
 LAB_DEATHS_ALLOWED = 3
 """How often a lab may die during runs of one experiment before that is taken for its doing."""
 
@@ -63,7 +65,17 @@ class Verdicts:
             if experiment.phase in IN_A_RUN:
                 ended = self._what_a_dead_lab_left(experiment)
                 record_end(self._tools, self._record, experiment, ended)
+        self._tidy_what_was_left()
         notebook.write_results(self._tools.session.results, self._state)
+
+    def _tidy_what_was_left(self) -> None:
+        """Free what an end right after a verdict left there; the best keeps its weights."""
+        state, best = self._state, self._state.best
+        judged = [each.number for each in state.experiments.values() if each.status is not None]
+        left = {*judged[-TIDIED:], *([] if best is None or best.parent is None else [best.parent])}
+        for number in left - set(state.open_experiments):
+            keep_weights = number == state.incumbent
+            stages.tidy(self._tools.session, number, keep_weights=keep_weights)
 
     def _what_a_dead_lab_left(self, experiment: Experiment) -> Ended:
         if experiment is not self._state.current:

@@ -7,6 +7,7 @@ import sys
 import tempfile
 import textwrap
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -331,7 +332,7 @@ async def test_a_run_that_is_sent_away_may_tidy_up(place: Place, sandbox: Sandbo
 async def test_nothing_stays_behind(
     place: Place, sandbox: Sandbox, shares_gpu_memory: bool, lab_dies: bool
 ) -> None:
-    job = place.job(STUBBORN, shares_gpu_memory=shares_gpu_memory)
+    job = replace(place.job(STUBBORN, shares_gpu_memory=shares_gpu_memory), term_grace_s=0.1)
     running = await place.launch(sandbox, job)
     for name in ("up", "daemon"):
         await asyncio.to_thread(wait_until, (place.own / name).exists, name)

@@ -155,7 +155,8 @@ time.sleep(300)
 
 @pytest.mark.skipif(sys.platform != "linux", reason="daemons are caught on Linux alone")
 async def test_workers_and_daemons_that_ignore_term_are_killed(tmp_path: Path) -> None:
-    running = await LocalExecutor().launch(job(tmp_path, STUBBORN))
+    impatient = replace(job(tmp_path, STUBBORN), term_grace_s=0.1)
+    running = await LocalExecutor().launch(impatient)
     await asyncio.to_thread(
         wait_until, lambda: (tmp_path / "up").exists() and (tmp_path / "daemon").exists(), "start"
     )

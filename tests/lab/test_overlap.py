@@ -34,14 +34,17 @@ WORSE = (0.5, 0.6, 0.7, 0.8)
 
 @pytest.fixture
 def slow(workshop: Workshop) -> Workshop:
-    """Return a repository where an evaluation waits until the next run is ready, or for long."""
+    """Return a repository where an evaluation waits until the next run is ready, or for long.
+
+    That of the baseline does not: before its verdict there is no next run.
+    """
     path = workshop.root / "prepare.py"
     text = path.read_text()
     waiting = (
         "    number = int(folder.parent.name) + 1\n"
         "    after = folder.parents[1] / f'{number:04d}' / 'run' / 'is_ready'\n"
         "    until = time.monotonic() + 2\n"
-        "    while time.monotonic() < until and not after.exists():\n"
+        "    while number > 1 and time.monotonic() < until and not after.exists():\n"
         "        time.sleep(0.005)\n"
     )
     head = "def evaluate(folder: Path) -> dict[str, object]:\n"

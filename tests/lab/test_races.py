@@ -102,3 +102,16 @@ async def test_a_run_that_fills_the_disk_is_to_blame_and_the_night_goes_on(
     ).run()
     assert end.trouble
     assert "Make room" in end.reason
+
+
+async def test_what_a_death_right_after_a_verdict_left_is_freed_by_the_next_lab(
+    workshop: Workshop,
+) -> None:
+    await workshop.lab(ScriptedAgent(0.03, 0.02, 0.5), max_experiments=4).run()
+    folders = [workshop.session.experiment(number) / "evaluation" for number in range(4)]
+    assert [folder.exists() for folder in folders] == [False, False, True, False]
+    for folder in folders:
+        folder.mkdir(exist_ok=True)
+        (folder / stages.WEIGHTS).touch()
+    workshop.lab(ScriptedAgent()).reconcile()
+    assert [folder.exists() for folder in folders] == [True, False, True, False]
