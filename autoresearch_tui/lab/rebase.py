@@ -95,9 +95,11 @@ class Rebaser:
         """Return the experiment that is or was this file or its like, but for those passed over."""
         blob = self._blob(commit)
         for other in self._state.experiments.values():
-            passed_over = other is experiment or other.status is Status.SKIPPED
-            alike = bool(tree) and other.tree_digest == tree
-            if not passed_over and (alike or self._blob(other.commit) == blob):
+            if other is experiment or other.status is Status.SKIPPED:
+                continue
+            # Where both have a digest, git need not be asked: one file has one.
+            known = tree and other.tree_digest
+            if other.tree_digest == tree if known else self._blob(other.commit) == blob:
                 return other.number
         return None
 

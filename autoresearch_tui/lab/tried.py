@@ -33,6 +33,9 @@ class Tried:
         for experiment in reversed(state.experiments.values()):
             if experiment.status in UNTRIED:
                 continue
+            if tree and experiment.tree_digest not in ("", tree):
+                # It is no like of this, so not the same either: git need not be asked.
+                continue
             if self._digest_of(experiment) == digest:
                 raise RepeatedProposal(f"It is the same file as {_known(experiment)}.", usage)
             if tree and experiment.tree_digest == tree:

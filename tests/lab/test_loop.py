@@ -7,6 +7,7 @@ import pytest
 
 from autoresearch_tui.agents.base import Context, Proposal, ProposalError, Think
 from autoresearch_tui.control import messages
+from autoresearch_tui.lab import roster
 from autoresearch_tui.record import events
 from autoresearch_tui.record.fold import fold
 from autoresearch_tui.record.state import Activity, Phase
@@ -15,6 +16,12 @@ from autoresearch_tui.settings import ApprovalSettings, LimitSettings, Settings
 from tests.workshop import ScriptedAgent, Workshop, processes_below
 
 ASK = Settings(approval=ApprovalSettings(mode=ApprovalMode.ASK))
+
+
+@pytest.fixture(autouse=True)
+def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have an agent that is alone be asked again soon."""
+    monkeypatch.setattr(roster, "RETRY_FIRST_S", 0.01)
 
 
 async def test_a_better_edit_is_kept_and_a_worse_one_discarded(workshop: Workshop) -> None:
