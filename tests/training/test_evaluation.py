@@ -240,7 +240,7 @@ class Mute(Exception):
         raise Mute
 
 def tell(message):
-    for number in range(3, 64):
+    for number in range(3, 4096):
         try:
             if stat.S_ISSOCK(os.fstat(number).st_mode):
                 line = socket.socket(fileno=number)

@@ -50,3 +50,10 @@ async def test_keys_are_offered_once_there_is_something_that_they_are_about(
     assert "s steer" in row
     for words in ("open", "filter", "sort", "mark", "run again"):
         assert words not in row
+
+
+async def test_it_follows_the_focus_from_pane_to_pane(tmp_path: Path) -> None:
+    async with watching(make_night(tmp_path, Ending.TRAINING), (120, 40)) as pilot:
+        assert "/ filter" in shown(pilot, "Footer")
+        await pilot.press("1")
+        assert "/ filter" not in shown(pilot, "Footer")

@@ -1,6 +1,9 @@
 """The last row: the keys that do something now, or the answer to the last one."""
 
+from typing import cast
+
 from textual.geometry import Size
+from textual.signal import Signal
 
 from autoresearch_tui.tui.text import Line, width_of
 from autoresearch_tui.tui.verbs import VERBS
@@ -29,6 +32,14 @@ class Footer(Canvas):
         """Make a footer with nothing to say."""
         super().__init__()
         self._said: tuple[str, str] | None = None
+
+    def on_mount(self) -> None:
+        """Follow what the focused pane offers."""
+        signal = cast(
+            "Signal[object]",
+            self.screen.bindings_updated_signal,  # pyright: ignore[reportUnknownMemberType]
+        )
+        signal.subscribe(self, lambda _: self.redraw())
 
     def say(self, text: str, style: str = "") -> None:
         """Show a sentence in place of the keys, until a while has passed."""
