@@ -11,7 +11,7 @@ run: $(VENV)/.installed
 
 # The hostile scripts fill both cores of a small machine by themselves.
 test: check
-	$(BIN)/python -m pytest --ignore tests/adversarial -n 2 --dist worksteal
+	$(BIN)/python -m pytest --ignore tests/adversarial -n 3 --dist worksteal
 	$(BIN)/python -m pytest tests/adversarial
 
 test-long: check
