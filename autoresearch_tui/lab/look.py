@@ -13,6 +13,7 @@ import warnings
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from autoresearch_tui.lab import reach
 from autoresearch_tui.lab.origins import Names
@@ -52,6 +53,12 @@ class Mark:
 
 def look(train: str) -> list[Mark]:
     """Return the marks of a script in the order of its lines; it never raises."""
+    return list(_looked(train))
+
+
+@lru_cache(maxsize=4)
+def _looked(train: str) -> tuple[Mark, ...]:
+    """Look once at an incumbent, however many edits are made to it."""
     try:
         with warnings.catch_warnings():
             # Whether a script is in good style is not the question.
@@ -60,10 +67,10 @@ def look(train: str) -> list[Mark]:
         eye = _Eye(tree)
         eye.visit(tree)
     except SyntaxError as error:
-        return [Mark(error.lineno or 1, error.msg, "is no Python: it can not run")]
+        return (Mark(error.lineno or 1, error.msg, "is no Python: it can not run"),)
     except (ValueError, RecursionError, MemoryError) as error:
-        return [Mark(1, type(error).__name__, UNREADABLE)]
-    return sorted(eye.marks, key=lambda mark: mark.line)
+        return (Mark(1, type(error).__name__, UNREADABLE),)
+    return tuple(sorted(eye.marks, key=lambda mark: mark.line))
 
 
 def new_marks(before: str, after: str) -> list[Mark]:
