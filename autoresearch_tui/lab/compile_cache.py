@@ -1,18 +1,19 @@
 """What a session keeps of compilers' work, without becoming a way for one run to speak to the next.
 
-A run compiles into a folder of its own, which begins as a copy of the session's. When it asks for
-its clock, what is new there is copied back: it has seen no training row yet. What it writes later
-stays its own and is removed with it. The evaluator uses none of it.
+A run compiles into a folder that begins as a copy of what the session keeps. When it asks for its
+clock, what is new there is copied back: it has seen no training row yet. What it writes later is
+removed before the next run may look there. The evaluator uses none of it.
+
+The folder is the same for all runs of a session, of which one trains at a time: compilers write
+absolute paths into what they keep, such as those of a kernel's files and of its measured settings.
 """
 
 import contextlib
-import json
 import os
 import shutil
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import cast
 
 from autoresearch_tui.session import Session
 
@@ -21,23 +22,47 @@ FILES_MOST = 50_000
 DEPTH_MOST = 12
 COPY_BYTES = 1 << 20
 PARTIAL = ".partial"
-GROUP = "__grp__*.json"
-"""Where Triton notes which files a kernel consists of."""
 
 
-def fill(session: Session, folder: Path) -> None:
-    """Give a run what the session has, as files of its own."""
-    kept = _kept(session)
+def environment(folder: Path) -> dict[str, str]:
+    """Return what makes compilers keep their work in a folder."""
+    return {
+        "TORCHINDUCTOR_CACHE_DIR": str(folder / "inductor"),
+        "TRITON_CACHE_DIR": str(folder / "triton"),
+        "CUDA_CACHE_PATH": str(folder / "cuda"),
+    }
+
+
+def open_place(session: Session) -> Path:
+    """Return where runs compile, made where it is not there yet.
+
+    A sandbox that waits for its run holds on to the folder, so that it is never replaced; but by
+    a run without a sandbox it may have been, with a link to what is not ours to clear.
+    """
+    place = session.compiling
+    if place.is_symlink():
+        place.unlink()
+    place.mkdir(parents=True, exist_ok=True)
+    return place
+
+
+def fill(session: Session) -> None:
+    """Give the next run what the session has, and nothing of what the last one left.
+
+    No process of that one may live any more.
+
+    Raises:
+        OSError: the folder can not be cleared or filled.
+    """
+    place, kept = open_place(session), _kept(session)
+    _clear(place)
     if kept.is_dir():
-        shutil.copytree(
-            kept, folder, ignore=shutil.ignore_patterns(f"*{PARTIAL}"), dirs_exist_ok=True
-        )
-        for group in folder.rglob(GROUP):
-            _point_to_neighbours(group)
+        ignored = shutil.ignore_patterns(f"*{PARTIAL}")
+        shutil.copytree(kept, place, ignore=ignored, dirs_exist_ok=True)
 
 
-def harvest(session: Session, run: Path, *inside: str) -> int:
-    """Keep what a run compiled, from the folder `inside` it; return how many files were new.
+def harvest(session: Session) -> int:
+    """Keep what the run at work compiled; return how many files were new.
 
     The run lives and may change its folder meanwhile, so that no link is followed, neither in
     place of the folder nor below it, and what can not be read is passed over.
@@ -45,7 +70,7 @@ def harvest(session: Session, run: Path, *inside: str) -> int:
     kept = _kept(session)
     left_bytes = LIMIT_BYTES - _size(kept)
     count = 0
-    for name, source in _regular_files(run, inside):
+    for name, source in _regular_files(session.compiling):
         target = kept / name
         if target.exists():
             continue
@@ -59,22 +84,18 @@ def harvest(session: Session, run: Path, *inside: str) -> int:
     return count
 
 
-def _point_to_neighbours(group: Path) -> None:
-    """Have a group of Triton's name the files beside it.
-
-    It names them by absolute paths, those of the run that compiled them. That folder is gone by
-    now, and the kernel would be compiled again; or it is there and closed to this run, and the
-    kernel could not be loaded.
-    """
-    try:
-        found = cast("object", json.loads(group.read_bytes()))
-        children = cast("dict[str, dict[str, str]]", found)["child_paths"]
-        beside = {str(name): str(group.parent / Path(name).name) for name in children}
-    except (OSError, ValueError, KeyError, TypeError):
-        # A run wrote it, and so it may be anything; without it the kernel is compiled again.
-        group.unlink(missing_ok=True)
-        return
-    group.write_text(json.dumps({"child_paths": beside}))
+def _clear(folder: Path) -> None:
+    """Remove what is in a folder, also what its maker closed; the folder itself stays."""
+    for place, names, _ in os.walk(folder):
+        for name in names:
+            inside = Path(place, name)
+            if not inside.is_symlink():
+                inside.chmod(stat.S_IRWXU)
+    for path in folder.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
 
 
 def _kept(session: Session) -> Path:
@@ -85,17 +106,12 @@ def _size(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
-def _regular_files(run: Path, inside: tuple[str, ...]) -> Iterator[tuple[Path, int]]:
+def _regular_files(place: Path) -> Iterator[tuple[Path, int]]:
     """Yield the files below a folder, each with a descriptor that is open until the next one."""
-    with contextlib.ExitStack() as opened, contextlib.suppress(OSError):
-        place = os.open(run, os.O_RDONLY | os.O_DIRECTORY)
-        opened.callback(os.close, place)
-        for part in inside[:-1]:
-            place = os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=place)
-            opened.callback(os.close, place)
+    with contextlib.suppress(OSError):
         seen = 0
-        for folder, folders, files, descriptor in os.fwalk(inside[-1], dir_fd=place):
-            below = Path(folder).relative_to(inside[-1])
+        for folder, folders, files, descriptor in os.fwalk(place):
+            below = Path(folder).relative_to(place)
             if len(below.parts) >= DEPTH_MOST:
                 folders.clear()
             for name in files:

@@ -119,15 +119,15 @@ class Foreign:
         edited.write_bytes(train.encode())
         works_in = place / self.snapshot.folder
         scratch = stages.scratch(folder)
-        compile_cache.fill(session, scratch / stages.COMPILED)
+        compile_cache.fill(session)
         return Job(
             command=self.command,
             folder=works_in,
-            environment=self._environment(folder, works_in, run_seed),
+            environment=self._environment(session, number, works_in, run_seed),
             output=session.output(number),
             limit_s=self.limit_s,
             confinement=Confinement(
-                writable=(folder,),
+                writable=(folder, session.compiling),
                 hidden=(session.folder.parent, runtime_folder()),
                 # The sandbox's own place for temporary files may lie over them.
                 readable=(self.work_tree, Path.home()),
@@ -135,22 +135,22 @@ class Foreign:
             ),
         )
 
-    def _environment(self, folder: Path, works_in: Path, run_seed: int) -> dict[str, str]:
+    def _environment(
+        self, session: Session, number: int, works_in: Path, run_seed: int
+    ) -> dict[str, str]:
         """Return the environment of a run: the user's home and caches, to be read.
 
         Data that the repository prepared lies in them. What compiles or installs is sent elsewhere.
         """
         environment = child_environment(os.environ)
         environment |= {name: os.environ[name] for name in PASSED_ON_TOO if name in os.environ}
-        compiled = stages.scratch(folder) / stages.COMPILED
+        folder = session.run_folder(number)
         threads = str(stages.thread_count())
         environment |= {name: environment.get(name, threads) for name in stages.THREAD_VARIABLES}
         environment |= {
             "AUTORESEARCH_RUN_DIR": str(folder),
             "AUTORESEARCH_SEED": str(run_seed),
-            "TORCHINDUCTOR_CACHE_DIR": str(compiled / "inductor"),
-            "TRITON_CACHE_DIR": str(compiled / "triton"),
-            "CUDA_CACHE_PATH": str(compiled / "cuda"),
+            **compile_cache.environment(session.compiling),
             "UV_CACHE_DIR": str(folder / stages.SCRATCH / "uv"),
             # The environment is the work tree's, behind a link: a run uses it as it is.
             "UV_NO_SYNC": "1",
@@ -246,12 +246,3 @@ def marks(diff: str, state: SessionState) -> list[str]:
     if not any(map(names.search, changed)):
         return []
     return [f"It changes lines with `{state.metric}`, and its result is read from what they print."]
-
-
-def keep_compiled(session: Session, number: int) -> None:
-    """Keep what a run compiled for later ones.
-
-    Under our contract that is done before a run has seen any data. Here nothing tells when that
-    is, and a result is believed anyway.
-    """
-    compile_cache.harvest(session, session.run_folder(number), stages.SCRATCH, stages.COMPILED)

@@ -83,7 +83,8 @@ def _waste(
             yield from _found(path, kind)
     if has_lab:
         return
-    yield from _found(session.folder / "cache", Kind.CACHE)
+    for path in (session.folder / "cache", session.compiling):
+        yield from _found(path, Kind.CACHE)
     for pattern in TEMPORARY:
         for path in sorted(session.folder.glob(pattern)):
             yield from _found(path, Kind.TEMPORARY)

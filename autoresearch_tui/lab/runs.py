@@ -17,7 +17,7 @@ from autoresearch_tui.executors.base import (
     Started,
     Warm,
 )
-from autoresearch_tui.lab import clock, device, foreign, stages
+from autoresearch_tui.lab import clock, compile_cache, device, foreign, stages
 from autoresearch_tui.lab.seal import SealBroken
 from autoresearch_tui.lab.standby import Spare
 from autoresearch_tui.lab.tools import CanNotGoOn, Record, Tools
@@ -230,7 +230,8 @@ class Training(_Work):
                         )
                     )
                 case Ready():
-                    stages.keep_compiled(self._tools.session, self.number)
+                    # It has seen no row yet.
+                    compile_cache.harvest(self._tools.session)
                     self._is_ready = True
                     if self.may_have_clock:
                         job.start_clock()
@@ -283,7 +284,8 @@ class Training(_Work):
                     started_at = run.clock_started_at if run and self._was_started else None
                     wall_s = max(0.0, ended_at - (started_at or ended_at))
                     if event.outcome is RunOutcome.TRAINED:
-                        foreign.keep_compiled(session, number)
+                        # Nothing tells when it saw its first row, and a result is believed anyway.
+                        compile_cache.harvest(session)
                     ended = own_way.ended(session, number, event, wall_s)
                     await self._end(ended, ended_at)
                 case _:

@@ -31,7 +31,6 @@ WEIGHTS = "weights.safetensors"
 MODEL_PLACES = ("model-0", "model-1")
 """Folders beside an evaluation's, one for each of its model processes, as prepare.py names them."""
 SCRATCH = "scratch"
-COMPILED = "compiled"
 SEED_BITS = 63
 MIB = 1 << 20
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
@@ -110,6 +109,7 @@ def training_job(
     # Weights of an earlier run must not be taken for this one's.
     _remove(_evaluation_folder(session, number))
     environment = _environment(session, folder)
+    environment |= compile_cache.environment(compile_cache.open_place(session))
     command = (sys.executable, "train.py")
     if stand_by:
         environment["AUTORESEARCH_STANDBY_DEVICE"] = machine.device
@@ -121,21 +121,16 @@ def training_job(
         output=session.output(number),
         limit_s=startup_limit_s,
         trial=Trial(rows=machine.data_folder / "train.rows", budget_s=budget_s),
-        confinement=_confinement(session, machine, folder),
+        confinement=_confinement(session, machine, folder, session.compiling),
         stand_by=stand_by,
     )
-
-
-def keep_compiled(session: Session, number: int) -> None:
-    """Keep for later runs what one compiled; to be called before it gets its clock and its rows."""
-    compile_cache.harvest(session, session.run_folder(number), SCRATCH, COMPILED)
 
 
 def hand_over_training(
     session: Session, machine: Machine, number: int, train: str, run_seed: int, budget_s: float
 ) -> None:
-    """Write what a training job reads."""
-    compile_cache.fill(session, scratch(session.run_folder(number)) / COMPILED)
+    """Write what a training job reads; no other one of the session may be at work."""
+    compile_cache.fill(session)
     _write_inputs(session.run_folder(number), machine, train, run_seed, budget_s)
 
 
@@ -314,10 +309,10 @@ def _write_inputs(
         (folder / name).write_bytes(content)
 
 
-def _confinement(session: Session, machine: Machine, folder: Path) -> Confinement:
+def _confinement(session: Session, machine: Machine, folder: Path, *writable: Path) -> Confinement:
     """Return what a training process may reach: all but the session, the data and what we hide."""
     return Confinement(
-        writable=(folder,),
+        writable=(folder, *writable),
         hidden=(*machine.hidden, session.folder.parent, runtime_folder()),
         readable=(session.pristine, machine.data_folder),
         temporary=scratch(folder) / "tmp",
@@ -350,7 +345,7 @@ def _confine_flag(session: Session, machine: Machine, number: int) -> tuple[str,
 def scratch(folder: Path) -> Path:
     """Return a job's place for what it need not keep, made where it is not there yet."""
     place = folder / SCRATCH
-    for name in ("tmp", "home", "cache", COMPILED):
+    for name in ("tmp", "home", "cache"):
         (place / name).mkdir(parents=True, exist_ok=True)
     return place
 
@@ -358,7 +353,6 @@ def scratch(folder: Path) -> Path:
 def _environment(session: Session, folder: Path) -> dict[str, str]:
     environment = child_environment(os.environ)
     place = scratch(folder)
-    compiled = place / COMPILED
     if user_packages := site.getuserbase():
         # Python looks for them below HOME.
         environment["PYTHONUSERBASE"] = user_packages
@@ -368,9 +362,7 @@ def _environment(session: Session, folder: Path) -> dict[str, str]:
         "AUTORESEARCH_RUN_DIR": str(folder),
         "HOME": str(place / "home"),
         "XDG_CACHE_HOME": str(place / "cache"),
-        "TORCHINDUCTOR_CACHE_DIR": str(compiled / "inductor"),
-        "TRITON_CACHE_DIR": str(compiled / "triton"),
-        "CUDA_CACHE_PATH": str(compiled / "cuda"),
+        **compile_cache.environment(place / "compiled"),
         "PYTHONPATH": str(session.pristine),
         "PYTHONUNBUFFERED": "1",
         "PYTHONDONTWRITEBYTECODE": "1",

@@ -137,6 +137,11 @@ class Session:
         """Return a page of the agent's notebook; the last one is what it holds."""
         return self.folder / "notebook" / f"{number:04d}.md"
 
+    @property
+    def compiling(self) -> Path:
+        """Where the training process at work compiles, whichever it is: there is one at a time."""
+        return self.folder / "compiling"
+
     def run_folder(self, number: int) -> Path:
         """Return the one folder that the training process of an experiment writes to."""
         return self.experiment(number) / "run"

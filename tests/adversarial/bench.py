@@ -23,7 +23,7 @@ from autoresearch_tui import session as sessions
 from autoresearch_tui.executors.base import Ended, Job, Ready
 from autoresearch_tui.executors.local import LocalExecutor
 from autoresearch_tui.executors.sandbox import NO_SANDBOX, Sandbox
-from autoresearch_tui.lab import judge, stages
+from autoresearch_tui.lab import compile_cache, judge, stages
 from autoresearch_tui.lab.judge import Verdict
 from autoresearch_tui.record import events
 from autoresearch_tui.record.events import KnownFact
@@ -202,7 +202,7 @@ class World:
         async for event in running.events():
             match event:
                 case Ready():
-                    stages.keep_compiled(self.session, NUMBER)
+                    compile_cache.harvest(self.session)
                     running.start_clock()
                 case Ended():
                     ended = event

@@ -1,6 +1,5 @@
 """A changed score file is noticed, at whatever start and however it was changed."""
 
-import json
 import os
 from pathlib import Path
 
@@ -118,90 +117,65 @@ class TestCompileCache:
     """What a run compiled before its clock is there for the next one, and nothing else is."""
 
     @pytest.fixture
-    def run(self, session: Session) -> Path:
-        run = session.run_folder(0)
-        (run / "scratch" / "compiled" / "inductor").mkdir(parents=True)
-        return run
+    def place(self, session: Session) -> Path:
+        compile_cache.fill(session)
+        return session.compiling
 
-    def harvest(self, session: Session, run: Path) -> int:
-        return compile_cache.harvest(session, run, "scratch", "compiled")
+    def next_run(self, session: Session) -> dict[str, bytes]:
+        compile_cache.fill(session)
+        files = (path for path in session.compiling.rglob("*") if path.is_file())
+        return {str(path.relative_to(session.compiling)): path.read_bytes() for path in files}
 
-    def next_run(self, session: Session, tmp_path: Path) -> dict[str, bytes]:
-        folder = tmp_path / "next"
-        compile_cache.fill(session, folder)
-        files = (path for path in folder.rglob("*") if path.is_file())
-        return {str(path.relative_to(folder)): path.read_bytes() for path in files}
-
-    def test_the_next_run_gets_copies(self, session: Session, run: Path, tmp_path: Path) -> None:
-        kernel = run / "scratch" / "compiled" / "inductor" / "kernel.so"
+    def test_the_next_run_gets_it_at_the_same_path(self, session: Session, place: Path) -> None:
+        kernel = place / "inductor" / "kernel.so"
+        kernel.parent.mkdir()
         kernel.write_bytes(b"code")
         kernel.chmod(0o755)
-        assert self.harvest(session, run) == 1
-        # What is written later, into new files and old ones, stays with the run.
+        assert compile_cache.harvest(session) == 1
+        # What is written later, into new files and old ones, is gone with the run.
         kernel.write_bytes(b"seen")
         kernel.with_name("later").write_bytes(b"seen")
-        assert self.next_run(session, tmp_path) == {"inductor/kernel.so": b"code"}
-        assert os.access(tmp_path / "next" / "inductor" / "kernel.so", os.X_OK)
-        (tmp_path / "next" / "inductor" / "kernel.so").write_bytes(b"mine")
-        assert self.harvest(session, run) == 1
-        assert self.next_run(session, tmp_path)["inductor/kernel.so"] == b"code"
+        assert self.next_run(session) == {"inductor/kernel.so": b"code"}
+        assert os.access(kernel, os.X_OK)
+        kernel.write_bytes(b"mine")
+        assert compile_cache.harvest(session) == 0
+        assert self.next_run(session)["inductor/kernel.so"] == b"code"
 
-    def test_groups_of_files_name_the_runs_own_copies(
-        self, session: Session, run: Path, tmp_path: Path
-    ) -> None:
-        kernel = run / "scratch" / "compiled" / "triton" / "HASH"
-        kernel.mkdir(parents=True)
-        (kernel / "add.cubin").write_bytes(b"code")
-        children = {"add.cubin": str(kernel / "add.cubin"), "x": str(kernel / ".." / ".." / "x")}
-        (kernel / "__grp__add.json").write_text(json.dumps({"child_paths": children}))
-        (kernel / "__grp__odd.json").write_text("[]")
-        assert self.harvest(session, run) == 3
-        found = self.next_run(session, tmp_path)
-        own = tmp_path / "next" / "triton" / "HASH"
-        named = json.loads(found["triton/HASH/__grp__add.json"])["child_paths"]
-        assert named == {"add.cubin": str(own / "add.cubin"), "x": str(own / "x")}
-        assert (own / "add.cubin").read_bytes() == b"code"
-        assert "triton/HASH/__grp__odd.json" not in found
+    def test_a_sandbox_that_waits_keeps_its_folder(self, session: Session, place: Path) -> None:
+        before = place.stat().st_ino
+        (place / "left").mkdir(0)
+        self.next_run(session)
+        assert place.stat().st_ino == before
+        assert list(place.iterdir()) == []
 
     def test_links_and_pipes_are_passed_over(
-        self, session: Session, run: Path, tmp_path: Path
+        self, session: Session, place: Path, tmp_path: Path
     ) -> None:
         secret = tmp_path / "secret"
         secret.mkdir()
         (secret / "rows").write_bytes(b"held out")
-        compiled = run / "scratch" / "compiled"
-        (compiled / "file").symlink_to(secret / "rows")
-        (compiled / "folder").symlink_to(secret)
-        os.mkfifo(compiled / "pipe")
-        assert self.harvest(session, run) == 0
-        for replaced in (compiled, compiled.parent):
-            replaced.rename(tmp_path / replaced.name)
-            replaced.symlink_to(secret)
-            assert self.harvest(session, run) == 0
-            replaced.unlink()
-            replaced.mkdir()
-        assert self.next_run(session, tmp_path) == {}
+        (place / "file").symlink_to(secret / "rows")
+        (place / "folder").symlink_to(secret)
+        os.mkfifo(place / "pipe")
+        assert compile_cache.harvest(session) == 0
+        place.rename(tmp_path / "moved")
+        place.symlink_to(secret)
+        assert compile_cache.harvest(session) == 0
+        assert self.next_run(session) == {}
+        assert (secret / "rows").read_bytes() == b"held out"
 
     def test_its_size_is_bounded(
-        self, session: Session, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+        self, session: Session, place: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(compile_cache, "LIMIT_BYTES", 10)
         monkeypatch.setattr(compile_cache, "DEPTH_MOST", 3)
-        compiled = run / "scratch" / "compiled"
-        deep = compiled
+        deep = place
         for _ in range(5):
             deep /= "deeper"
             deep.mkdir()
             (deep / "file").write_bytes(b"1")
-        assert self.harvest(session, run) == 3
-        (compiled / "large").write_bytes(b"x" * 8)
-        (compiled / "small").write_bytes(b"x" * 7)
-        assert self.harvest(session, run) == 1
-        assert "small" in self.next_run(session, tmp_path)
-
-    def test_nothing_compiled_is_no_trouble(
-        self, session: Session, run: Path, tmp_path: Path
-    ) -> None:
-        assert self.next_run(session, tmp_path) == {}
-        assert self.harvest(session, run) == 0
-        assert self.harvest(session, tmp_path / "no such run") == 0
+        assert compile_cache.harvest(session) == 3
+        (place / "large").write_bytes(b"x" * 8)
+        (place / "small").write_bytes(b"x" * 7)
+        assert compile_cache.harvest(session) == 1
+        assert "small" in self.next_run(session)
