@@ -1616,10 +1616,12 @@ def judge(
     # By distance to the join, doubling: looking one token ahead moves only the last position.
     # There, noise alone moves the mean as everywhere, give or take five standard errors.
     spread = float(again.clamp(max=MOVE_LIMIT_NATS).std(correction=0))
-    distances = torch.log2((joins[:, None] - places).clamp(min=0) + 1.0).long()
+    spliced = kinds == SPLICED
+    counted, moved = counted[spliced], moved[spliced]
+    distances = torch.log2((joins[spliced, None] - places).clamp(min=0) + 1.0).long()
     leak = 0.0
     for distance in range(int(distances.max()) + 1):
-        near = counted & (kinds == SPLICED)[:, None] & (distances == distance)
+        near = counted & (distances == distance)
         if not (probes := int(near.any(1).sum())):
             continue
         shift = float(moved[near].clamp(max=MOVE_LIMIT_NATS).mean())

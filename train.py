@@ -32,38 +32,44 @@ import prepare
 
 DEVICE = prepare.device()  # "cuda", "mps" or "cpu"
 if DEVICE == "cuda":
-    DEPTH = 9  # transformer blocks, 2 to 24
-    WIDTH = 640  # channels of the residual stream, a multiple of HEAD_WIDTH
+    DEPTH = 8  # transformer blocks, 2 to 24
+    WIDTH = 512  # channels of the residual stream, a multiple of HEAD_WIDTH
     HEAD_WIDTH = 128  # channels of one attention head, 32 to 128
     BATCH_ROWS = 64  # rows of one step
     WINDOW_PATTERN = "SSSL"  # a letter a block, repeated: S sees SHORT_WINDOW, L the whole row
-    BIGRAM_ROWS = 131072  # rows of the table of token pairs, 0 for none
+    SMEAR_BLOCKS = 0  # first blocks that mix in the token before
+    BIGRAM_ROWS = 524288  # rows of the table of token pairs, 0 for none
+    TRIGRAM_ROWS = 524288  # rows of the table of token triples, 0 for none
     EMBEDDING_LR = 0.3  # AdamW, tables of tokens and of pairs, 0.05 to 1
     HEAD_LR = 0.004  # AdamW, output layer, 0.001 to 0.02
-    MATRIX_LR = 0.02  # Muon, every matrix inside the blocks, 0.005 to 0.1
+    MATRIX_LR = 0.025  # Muon, every matrix inside the blocks, 0.005 to 0.1
     POLAR_STEPS = 5  # Muon, steps of orthogonalisation, 2 to 5
     ADAM_BETA2 = 0.95  # AdamW, memory of the gradient's square
+    WEIGHT_DECAY = 0.1  # Muon, share of a weight that is lost at a learning rate of 1
 else:
     DEPTH = 2  # transformer blocks, 1 to 6
     WIDTH = 128  # channels of the residual stream, a multiple of HEAD_WIDTH
     HEAD_WIDTH = 64  # channels of one attention head, 32 to 128
     BATCH_ROWS = 4  # rows of one step; more rows are fewer steps in the same time
     WINDOW_PATTERN = "L"  # a letter a block, repeated: S sees SHORT_WINDOW, L the whole row
+    SMEAR_BLOCKS = 2  # first blocks that mix in the token before
     BIGRAM_ROWS = 0  # rows of the table of token pairs, 0 for none
+    TRIGRAM_ROWS = 0  # rows of the table of token triples, 0 for none
     EMBEDDING_LR = 0.3  # AdamW, tables of tokens and of pairs, 0.05 to 1
     HEAD_LR = 0.01  # AdamW, output layer, 0.001 to 0.02
     MATRIX_LR = 0.015  # Muon, every matrix inside the blocks, 0.003 to 0.05
     POLAR_STEPS = 3  # Muon, steps of orthogonalisation, 2 to 5
     ADAM_BETA2 = 0.99  # AdamW, memory of the gradient's square
+    WEIGHT_DECAY = 0.0  # Muon, share of a weight that is lost at a learning rate of 1
 
 # Of the products on CUDA; older cards have no fast bfloat16, and the rest computes in float32.
 HAS_BFLOAT16 = DEVICE == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
 ARITHMETIC = torch.bfloat16 if HAS_BFLOAT16 else torch.float32
 
+NGRAM_WIDTH = 128  # channels of a row in the tables of pairs and triples
 MLP_RATIO = 4  # hidden channels of the MLP, as a multiple of WIDTH
 VALUE_EMBEDDING_EVERY = 2  # every n-th block, counted from the last, has value embeddings
 SHORT_WINDOW = 128  # positions that a block of letter S sees, its own included
-SMEAR_BLOCKS = 2  # first blocks that mix in the token before
 ROPE_BASE = 10000.0  # longest wavelength of the rotary positions, in tokens / 2 pi
 SOFT_CAP = 15.0  # logits are squeezed into (-SOFT_CAP, SOFT_CAP)
 
@@ -71,7 +77,6 @@ MIX_LR = 0.03  # AdamW, the few weights that mix residual streams and neighbours
 ADAM_BETA1 = 0.8  # AdamW, memory of the gradient
 MOMENTUM = 0.95  # Muon, memory of the gradient
 LINE_MEMORY = 0.95  # Muon, memory of the size of each row's (or column's) update
-WEIGHT_DECAY = 0.0  # Muon, share of a weight that is lost at a learning rate of 1
 WARMUP = 0.0  # share of the budget in which learning rates rise from 0
 WARMDOWN = 0.5  # share of the budget in which learning rates fall to FINAL_LR
 FINAL_LR = 0.0  # learning rate at the very end, as a share of the highest
@@ -94,6 +99,11 @@ def uniform(*shape: int) -> nn.Parameter:
     """A matrix (or a stack of them) whose outputs have about the variance of its inputs."""
     bound = (3 / shape[-1]) ** 0.5
     return nn.Parameter(torch.empty(shape).uniform_(-bound, bound))
+
+
+def zero_table(rows: int, width: int) -> nn.Embedding:
+    """A table whose rows are zero until they are learnt."""
+    return nn.Embedding.from_pretrained(torch.zeros(rows, width), freeze=False)
 
 
 block_masks: dict[int, flex.BlockMask] = {}
@@ -164,7 +174,8 @@ class MLP(nn.Module):
 
 # The hidden layer is the largest thing in memory, and writing it down before squaring it, and its
 # gradient before the ReLU's slope, cost as much as the products do. On Hopper both are therefore
-# done while a product's tile is still in registers; everywhere else the lines above do.
+# done while a product's tile is still in registers; everywhere else the lines above do. Tiles come
+# and go by the chip's copy engine, as descriptors tell it, while a program is at its next one.
 HAS_FUSED_MLP = (
     HAS_BFLOAT16
     and torch.cuda.get_device_capability() == (9, 0)
@@ -175,47 +186,57 @@ HAS_FUSED_MLP = (
 if HAS_FUSED_MLP:
     import triton  # pyright: ignore[reportMissingImports] - it comes with torch for CUDA
     import triton.language as tl  # pyright: ignore[reportMissingImports]
+    import triton.tools.tensor_descriptor  # pyright: ignore[reportMissingImports]
 
     @triton.jit
     def product_kernel(
-        a, b, y, out, columns: tl.constexpr, depth: tl.constexpr,  # noqa: ANN001
-        b_down: tl.constexpr, b_right: tl.constexpr, BACKWARD: tl.constexpr,
+        a, b, y, out, rows, columns: tl.constexpr, depth: tl.constexpr,  # noqa: ANN001
+        B_DOWN: tl.constexpr, BACKWARD: tl.constexpr, PROGRAMS: tl.constexpr,
         TILE_M: tl.constexpr, TILE_N: tl.constexpr, TILE_K: tl.constexpr, GROUP: tl.constexpr,
     ) -> None:  # fmt: skip
-        """One tile of out [rows, columns]; b's elements lie b_down and b_right apart."""
+        """Every PROGRAMS-th tile of out [rows, columns]; b is [depth, columns] if B_DOWN is set."""
         # Programs that run side by side share rows of a and columns of b in the cache.
         wide: tl.constexpr = columns // TILE_N
-        program = tl.program_id(0)
-        group = program // (GROUP * wide)
-        m = group * GROUP + program % GROUP
-        n = program % (GROUP * wide) // GROUP
-        i = (m * TILE_M + tl.arange(0, TILE_M)).to(tl.int64)
-        j = n * TILE_N + tl.arange(0, TILE_N)
-        k = tl.arange(0, TILE_K)
-        a += i[:, None] * depth + k[None, :]
-        b += k[:, None] * b_down + j[None, :] * b_right
-        total = tl.zeros((TILE_M, TILE_N), dtype=tl.float32)
-        for _ in range(depth // TILE_K):
-            total = tl.dot(tl.load(a), tl.load(b), total)
-            a += TILE_K
-            b += TILE_K * b_down
-        place = i[:, None] * columns + j[None, :]
-        if BACKWARD:
-            total *= 2 * tl.sqrt(tl.load(y + place).to(tl.float32))
-        else:
-            total = tl.maximum(total, 0)
-            total *= total
-        tl.store(out + place, total.to(out.dtype.element_ty))
+        for tile in tl.range(tl.program_id(0), rows // TILE_M * wide, PROGRAMS, flatten=True):
+            i = (tile // (GROUP * wide) * GROUP + tile % GROUP) * TILE_M
+            j = tile % (GROUP * wide) // GROUP * TILE_N
+            total = tl.zeros((TILE_M, TILE_N), dtype=tl.float32)
+            for k in range(0, depth, TILE_K):
+                part = b.load([k, j]) if B_DOWN else b.load([j, k]).T
+                total = tl.dot(a.load([i, k]), part, total)
+            # One half after the other: together they would not fit the shared memory.
+            halves = tl.permute(tl.reshape(total, (TILE_M, 2, TILE_N // 2)), (0, 2, 1))
+            left, right = tl.split(halves)
+            if BACKWARD:
+                left *= 2 * tl.sqrt(y.load([i, j]).to(tl.float32))
+                right *= 2 * tl.sqrt(y.load([i, j + TILE_N // 2]).to(tl.float32))
+            else:
+                left = tl.maximum(left, 0)
+                left *= left
+                right = tl.maximum(right, 0)
+                right *= right
+            out.store([i, j], left.to(out.dtype))
+            out.store([i, j + TILE_N // 2], right.to(out.dtype))
 
 
 def product(a: Tensor, b: Tensor, y: Tensor | None) -> Tensor:
     """relu(a @ b)^2, or with y (such a square) (a @ b) times its slope; a [N, K], b [K, M]."""
+    tools = triton.tools  # pyright: ignore[reportPossiblyUnboundVariable] - HAS_FUSED_MLP here
+    describe = tools.tensor_descriptor.TensorDescriptor.from_tensor
+    tile_m, tile_n, tile_k = 128, 256, 64
     out = torch.empty(a.shape[0], b.shape[1], dtype=a.dtype, device=a.device)
-    tiles = a.shape[0] // 128 * (b.shape[1] // 256)
-    product_kernel[(tiles,)](  # pyright: ignore[reportIndexIssue] - Triton's way to launch
-        a, b, out if y is None else y, out, b.shape[1], a.shape[1],
-        b.stride(0), b.stride(1), y is not None,
-        TILE_M=128, TILE_N=256, TILE_K=64, GROUP=8, num_warps=8, num_stages=3,
+    b_down = b.stride(1) == 1
+    b_whole, b_tile = (b, [tile_k, tile_n]) if b_down else (b.T, [tile_n, tile_k])
+    y_or_out = out if y is None else y  # one of a kind that the kernel does not read
+    tiles = a.shape[0] // tile_m * (b.shape[1] // tile_n)
+    programs = min(tiles, torch.cuda.get_device_properties(a.device).multi_processor_count)
+    product_kernel[(programs,)](  # pyright: ignore[reportIndexIssue] - Triton's way to launch
+        describe(a, [tile_m, tile_k]),
+        describe(b_whole, b_tile),
+        describe(y_or_out, [tile_m, tile_n // 2]),
+        describe(out, [tile_m, tile_n // 2]),
+        a.shape[0], b.shape[1], a.shape[1], b_down, y is not None, programs,
+        TILE_M=tile_m, TILE_N=tile_n, TILE_K=tile_k, GROUP=8, num_warps=8, num_stages=3,
     )  # fmt: skip
     return out
 
@@ -272,22 +293,89 @@ class Block(nn.Module):
         super().__init__()
         self.stream = nn.Parameter(torch.tensor([1.0, 0.1]))  # of the stream, of its start
         self.smear = nn.Parameter(torch.zeros(WIDTH)) if has_smear else None  # by channel
-        self.values = nn.Embedding(vocab_size, WIDTH) if has_values else None
+        self.values = zero_table(vocab_size, WIDTH) if has_values else None
         self.attention = Attention(window)
         self.mlp = MLP()
-        if self.values is not None:
-            nn.init.zeros_(self.values.weight)
 
     def forward(
-        self, x: Tensor, start: Tensor, tokens: Tensor, turn: tuple[Tensor, Tensor]
-    ) -> Tensor:
-        """Carry the stream x [B, T, WIDTH] through the block."""
-        x = (self.stream[0] * x + self.stream[1] * start).to(start.dtype)
+        self, x: Tensor, change: Tensor, start: Tensor, tokens: Tensor, turn: tuple[Tensor, Tensor]
+    ) -> tuple[Tensor, Tensor]:
+        """Carry the stream x [B, T, WIDTH] through, and return it and what is yet to be added.
+
+        The next block adds it in the pass over memory in which it mixes.
+        """
+        x = (self.stream[0] * (x + change) + self.stream[1] * start).to(start.dtype)
         if self.smear is not None:
             x = x + self.smear.to(x.dtype) * before(x)
         extra = None if self.values is None else self.values(tokens).to(x.dtype)
         x = x + self.attention(norm(x), turn, extra)
-        return x + self.mlp(norm(x))
+        return x, self.mlp(norm(x))
+
+
+class NGrams(nn.Module):
+    """What a token and the one or two before it say together: hashed tables, turned to WIDTH."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rows = {length: rows for length, rows in ((2, BIGRAM_ROWS), (3, TRIGRAM_ROWS)) if rows}
+        self.tables = nn.ModuleList(zero_table(rows, NGRAM_WIDTH) for rows in self.rows.values())
+        self.out = uniform(WIDTH, NGRAM_WIDTH * len(self.rows))
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """The sum [B, T, WIDTH] of what the tables have for each of the tokens [B, T]."""
+        found: list[Tensor] = []
+        for (length, rows), table in zip(self.rows.items(), self.tables, strict=True):
+            key = tokens
+            for back in range(1, length):
+                key = key * 36313 ^ F.pad(tokens[:, :-back], (back, 0)) * 27191
+            found.append(table(key % rows))
+        return F.linear(torch.cat(found, -1), self.out)
+
+
+class Start(nn.Module):
+    """The stream's start: embeddings of the token, of the one before, and of both together."""
+
+    def __init__(self, vocab_size: int) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(vocab_size, WIDTH)
+        self.ngrams = NGrams() if BIGRAM_ROWS or TRIGRAM_ROWS else None
+        self.smear = nn.Parameter(torch.zeros(WIDTH))  # of the token before, by channel
+        nn.init.normal_(self.embedding.weight)
+
+    def forward(self, tokens: Tensor, kind: torch.dtype) -> Tensor:
+        """Embed tokens [B, T] as [B, T, WIDTH]."""
+        x = norm(self.embedding(tokens)).to(kind)
+        if self.ngrams is not None:
+            x = x + self.ngrams(tokens).to(kind)
+        return x + self.smear.to(kind) * before(x)
+
+
+class Head(nn.Module):
+    """The stream's end: logits, or how well they predict."""
+
+    def __init__(self, vocab_size: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(vocab_size, WIDTH))
+        nn.init.normal_(self.weight, std=0.001)
+
+    def forward(self, x: Tensor, change: Tensor, targets: Tensor | None) -> Tensor:
+        """Logits [B, T, V] of the stream [B, T, WIDTH], or their mean loss on targets [B, T]."""
+        logits = F.linear(norm(x + change) * (2 / SOFT_CAP), self.weight)
+        # SOFT_CAP x tanh, but for a constant that softmax does not see; sigmoid is cheaper.
+        logits = 2 * SOFT_CAP * torch.sigmoid(logits.float())
+        if targets is None:
+            return logits
+        entropy = capped_cross_entropy if logits.is_cuda else F.cross_entropy
+        return entropy(logits.flatten(0, 1), targets.flatten())
+
+
+def capped_cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
+    """Mean cross-entropy of logits [N, V] below 2 x SOFT_CAP, compiled to one pass over them.
+
+    Such logits can be raised to the power of e without finding the largest one first.
+    """
+    is_target = torch.arange(logits.shape[1], device=logits.device) == targets[:, None]
+    return (logits.exp().sum(1).log() - torch.where(is_target, logits, 0.0).sum(1)).mean()
 
 
 class GPT(nn.Module):
@@ -298,47 +386,32 @@ class GPT(nn.Module):
 
     def __init__(self, vocab_size: int, row_length: int) -> None:
         super().__init__()
-        self.embedding = nn.Embedding(vocab_size, WIDTH)
-        self.pairs = nn.Embedding(BIGRAM_ROWS, WIDTH) if BIGRAM_ROWS else None
-        self.smear = nn.Parameter(torch.zeros(WIDTH))  # of the token before, by channel
+        self.start = Start(vocab_size)
         self.blocks = nn.ModuleList()
-        self.head = nn.Linear(WIDTH, vocab_size, bias=False)
         for block in range(DEPTH):
             # The last block sees the whole row whatever the pattern says.
             short = WINDOW_PATTERN[block % len(WINDOW_PATTERN)] == "S" and block < DEPTH - 1
             window = min(SHORT_WINDOW, row_length) if short else row_length
             has_values = (DEPTH - 1 - block) % VALUE_EMBEDDING_EVERY == 0
             self.blocks.append(Block(vocab_size, window, has_values, block < SMEAR_BLOCKS))
-        nn.init.normal_(self.embedding.weight)
-        nn.init.normal_(self.head.weight, std=0.001)
-        if self.pairs is not None:
-            nn.init.zeros_(self.pairs.weight)
+        self.head = Head(vocab_size)
         speeds = ROPE_BASE ** -torch.linspace(0, 1, HEAD_WIDTH // 2)
         angles = torch.outer(torch.arange(row_length), speeds)[:, None]  # [T, 1, channels / 2]
         self.register_buffer("cos", angles.cos().repeat(1, 1, 2), persistent=False)
         self.register_buffer("sin", torch.cat([angles.sin(), -angles.sin()], -1), persistent=False)
 
-    def forward(self, tokens: Tensor) -> Tensor:
-        """Predict the token after each position."""
+    def forward(self, tokens: Tensor, targets: Tensor | None = None) -> Tensor:
+        """Logits of the token after each position; with targets [B, T], the mean loss in nats."""
         # On CUDA the arithmetic is bfloat16 where the device has it; the weights stay float32.
         kind = ARITHMETIC if tokens.is_cuda else torch.float32
         with torch.autocast(tokens.device.type, kind, enabled=kind is torch.bfloat16):
             turn = self.cos[: tokens.shape[1]].to(kind), self.sin[: tokens.shape[1]].to(kind)
-            x = norm(self.embedding(tokens)).to(kind)
-            if self.pairs is not None:
-                x = x + self.pairs(hash_pairs(tokens)).to(kind)
-            x = start = x + self.smear.to(kind) * before(x)
+            start = self.start(tokens, kind)
+            # In halves, which the first block adds, so that it compiles to the same as others.
+            x, change = start / 2, start / 2
             for block in self.blocks:
-                x = block(x, start, tokens, turn)
-            logits = self.head(norm(x) * (2 / SOFT_CAP))
-        # SOFT_CAP x tanh, but for a constant that softmax does not see; sigmoid is cheaper.
-        return 2 * SOFT_CAP * torch.sigmoid(logits.float())
-
-
-def hash_pairs(tokens: Tensor) -> Tensor:
-    """The row of the pair table that each token [B, T] and the one before it share."""
-    earlier = F.pad(tokens[:, :-1], (1, 0))
-    return (tokens * 36313 ^ earlier * 27191) % BIGRAM_ROWS
+                x, change = block(x, change, start, tokens, turn)
+            return self.head(x, change, targets)
 
 
 def build_model() -> GPT:
@@ -358,8 +431,9 @@ def flops_per_token(model: GPT) -> float:
 
 
 def inner_matrices(model: GPT) -> list[nn.Parameter]:
-    """The matrices inside the blocks: [rows, columns], or stacks of such."""
-    return [p for m in model.modules() if isinstance(m, Attention | MLP) for p in m.parameters()]
+    """The matrices between two layers of channels: [rows, columns], or stacks of such."""
+    kinds = Attention | MLP | NGrams
+    return [p for m in model.modules() if isinstance(m, kinds) for p in m.parameters(recurse=False)]
 
 
 # Each step's odd polynomial, from step to step less greedy (Amsel et al., 2025, "Polar Express").
@@ -415,7 +489,10 @@ class Muon(torch.optim.Optimizer):
             update *= max(1, shape[0] / shape[1]) ** 0.5
             pieces = update.split([m.numel() // shape.numel() for m in matrices])
             for matrix, piece in zip(matrices, pieces, strict=True):
-                matrix.mul_(1 - lr * WEIGHT_DECAY).sub_(piece.view_as(matrix), alpha=lr)
+                step = piece.view_as(matrix)
+                if WEIGHT_DECAY:  # of those weights only that the update brings nearer to 0, too
+                    step = step + WEIGHT_DECAY * matrix * (step * matrix > 0)
+                matrix.sub_(step, alpha=lr)
 
     def even_out(self, update: Tensor, shape: torch.Size) -> Tensor:
         """Give the lines of each update [N, rows, columns] one size; its whole size stays."""
@@ -467,11 +544,11 @@ def passes_per_step(model: GPT) -> int:
     return passes
 
 
-Loss = Callable[[GPT, Tensor, Tensor], Tensor]
+def compile_parts(model: GPT) -> None:
+    """Compile the model, with the fastest attention that this machine has; say which.
 
-
-def compiled_loss(model: GPT) -> Loss:
-    """`loss_of`, compiled, with the fastest attention that this machine has; says which."""
+    Part by part: blocks that are alike share what was compiled, so that depth costs no time.
+    """
     whole = "the fastest of torch's own"
     # Newer kernels than torch brings, where the package of one is installed.
     for name, package in (("FA4", "flash_attn.cute"), ("FA3", "flash_attn_interface")):
@@ -486,7 +563,8 @@ def compiled_loss(model: GPT) -> Loss:
         block_masks[window] = flex.create_block_mask(sees, None, None, length, length, DEVICE)
     short = f", flex attention for windows of {sorted(block_masks)}" if block_masks else ""
     print(f"Attention: {whole}{short}", flush=True)
-    return torch.compile(loss_of, dynamic=False)
+    for part in (model.start, *model.blocks, model.head):
+        part.compile(fullgraph=True, dynamic=False)
 
 
 def has_package(name: str) -> bool:
@@ -497,36 +575,21 @@ def has_package(name: str) -> bool:
         return False
 
 
-def loss_of(model: GPT, inputs: Tensor, targets: Tensor) -> Tensor:
-    """Mean cross-entropy of a batch, in nats a token."""
-    logits = model(inputs).flatten(0, 1)
-    entropy = capped_cross_entropy if logits.is_cuda else F.cross_entropy
-    return entropy(logits, targets.flatten())
-
-
-def capped_cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
-    """Mean cross-entropy of logits [N, V] below 2 x SOFT_CAP, compiled to one pass over them.
-
-    Such logits can be raised to the power of e without finding the largest one first.
-    """
-    is_target = torch.arange(logits.shape[1], device=logits.device) == targets[:, None]
-    return (logits.exp().sum(1).log() - torch.where(is_target, logits, 0.0).sum(1)).mean()
-
-
 def main() -> None:
     """Train within the trial's budget."""
     trial = prepare.open_trial()
     torch.set_float32_matmul_precision("high")
     model = build_model().to(trial.device)
     passes = passes_per_step(model)
-    loss_function = compiled_loss(model) if DEVICE == "cuda" else loss_of
+    if DEVICE == "cuda":
+        compile_parts(model)
     optimizers = make_optimizers(model)
     highest = [[group["lr"] for group in o.param_groups] for o in optimizers]
     if DEVICE == "cuda":
         print(f"{passes} forward passes of {BATCH_ROWS // passes} rows a step", flush=True)
 
     def gradients(inputs: Tensor, targets: Tensor) -> Tensor:
-        loss = loss_function(model, inputs, targets)
+        loss = model(inputs, targets)
         (loss / passes).backward()
         return loss
 

@@ -47,6 +47,7 @@ UPSTREAM_SHAPE = {
     "HEAD_WIDTH": 128,
     "BATCH_ROWS": 256,  # 2**19 tokens in rows of 2,048
     "BIGRAM_ROWS": 0,
+    "TRIGRAM_ROWS": 0,
     "SMEAR_BLOCKS": 0,
 }
 """By the names of train.py's constants; its windows stay its own."""

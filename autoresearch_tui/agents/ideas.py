@@ -102,11 +102,11 @@ IDEAS = (
             (
                 (
                     "        x = x + self.attention(norm(x), turn, extra)\n"
-                    "        return x + self.mlp(norm(x))\n"
+                    "        return x, self.mlp(norm(x))\n"
                 ),
                 (
                     "        seen = norm(x)\n"
-                    "        return x + self.attention(seen, turn, extra) + self.mlp(seen)\n"
+                    "        return x + self.attention(seen, turn, extra), self.mlp(seen)\n"
                 ),
             ),
         ),
@@ -137,8 +137,11 @@ IDEAS = (
         "One table for reading and writing tokens learns from both ends, with fewer weights.",
         (
             (
-                "        nn.init.normal_(self.head.weight, std=0.001)\n",
-                "        self.head.weight = self.embedding.weight\n",
+                "        self.head = Head(vocab_size)\n",
+                (
+                    "        self.head = Head(vocab_size)\n"
+                    "        self.head.weight = self.start.embedding.weight\n"
+                ),
             ),
             ('        {"params": [model.head.weight], "lr": HEAD_LR},\n', ""),
         ),

@@ -32,7 +32,7 @@ def test_upstreams_shape_is_made_from_the_constants_of_train_py() -> None:
     values = {each.name: each.value for each in made}
     assert (values["DEPTH"], values["WIDTH"], values["HEAD_WIDTH"]) == (8, 512, 128)
     assert values["BATCH_ROWS"] * 2048 == 2**19
-    assert values["BIGRAM_ROWS"] == values["SMEAR_BLOCKS"] == 0
+    assert values["BIGRAM_ROWS"] == values["TRIGRAM_ROWS"] == values["SMEAR_BLOCKS"] == 0
 
 
 def legs(name: str) -> dict[str, object]:

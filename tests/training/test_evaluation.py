@@ -153,7 +153,8 @@ def test_looking_ahead_is_refused(make_run: MakeRun, data: Path, kind: str) -> N
 
 @pytest.mark.parametrize("kind", STATE)
 def test_state_between_rows_is_refused(make_run: MakeRun, data: Path, kind: str) -> None:
-    with pytest.raises(prepare.InvalidRun, match="scored differently"):
+    # State moves spliced rows as well as repeated ones, and chance decides which of them tell.
+    with pytest.raises(prepare.InvalidRun, match=r"scored differently|looks ahead"):
         measured_here(make_run(bigram(STATE[kind])), data)
 
 
@@ -162,7 +163,7 @@ def test_state_between_rows_is_refused(make_run: MakeRun, data: Path, kind: str)
     [
         (LEAKS["faint"], "looks ahead"),
         (LEAKS["whole row"], "looks ahead"),
-        (STATE["memory"], "scored differently"),
+        (STATE["memory"], "scored differently|looks ahead"),
     ],
 )
 def test_what_is_refused_is_refused_across_processes(
@@ -170,7 +171,7 @@ def test_what_is_refused_is_refused_across_processes(
 ) -> None:
     answer = prepare.evaluate(make_run(bigram(forward)))
     assert not answer["valid"]
-    assert reason in answer["reason"]
+    assert re.search(reason, answer["reason"])
     assert answer["val_bpb"] is None
 
 
