@@ -123,9 +123,21 @@ def attend(q: Tensor, k: Tensor, v: Tensor, window: int) -> Tensor:
         y = flex.flex_attention(q, k, v, block_mask=block_masks[window])
         assert isinstance(y, Tensor)
         return y
-    places = torch.arange(q.shape[2], device=q.device)
-    mask = window_rule(window)(places, places, places[:, None], places[None, :])
-    return F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+    return attend_nearby(q, k, v, window)
+
+
+def attend_nearby(q: Tensor, k: Tensor, v: Tensor, window: int) -> Tensor:
+    """The same by stretches as long as the window, each of which sees itself and the one before."""
+    heads, length = q.shape[1:3]
+    q, k, v = (F.pad(x, (0, 0, 0, -length % window)).unflatten(2, (-1, window)) for x in (q, k, v))
+    k, v = (torch.cat([F.pad(x[:, :, :-1], (0, 0, 0, 0, 1, 0)), x], 3) for x in (k, v))
+    own = torch.arange(window, device=q.device)[:, None]
+    seen = torch.arange(-window, window, device=q.device)
+    mask = window_rule(window)(own, own, own, seen).repeat(q.shape[2], 1, 1)
+    mask[0] &= seen >= 0  # before the first one there is nothing
+    q, k, v = q.flatten(1, 2), k.flatten(1, 2), v.flatten(1, 2)
+    y = F.scaled_dot_product_attention(q, k, v, attn_mask=mask.repeat(heads, 1, 1))
+    return y.unflatten(1, (heads, -1)).flatten(2, 3)[:, :, :length]
 
 
 def rotate(x: Tensor, turn: tuple[Tensor, Tensor]) -> Tensor:

@@ -31,8 +31,9 @@ def shake(model: torch.nn.Module) -> None:
             parameter.add_(torch.randn_like(parameter), alpha=0.05)
 
 
-def test_a_window_reaches_as_far_back_as_it_says(train: ModuleType) -> None:
-    length, window = 24, 5
+@pytest.mark.parametrize("length", [5, 6, 20, 24])
+def test_a_window_reaches_as_far_back_as_it_says(train: ModuleType, length: int) -> None:
+    window = 5
     q, k, v = torch.randn(3, 2, 2, length, 8)
     scores = q @ k.mT / 8**0.5
     place = torch.arange(length)
@@ -115,7 +116,7 @@ def test_ngrams_know_their_last_tokens_and_nothing_else(
     assert not torch.allclose(found[2], found[9])
 
 
-# The compiler looks whether tensors on their way have a gradient, and hides what torch says to that.
+# The compiler asks tensors on their way for a gradient, and hides what torch says to that.
 @pytest.mark.filterwarnings("ignore:The .grad attribute:UserWarning")
 def test_blocks_that_are_alike_are_compiled_once(
     train: ModuleType, monkeypatch: pytest.MonkeyPatch
