@@ -1297,6 +1297,8 @@ def answer_questions(folder: Path) -> None:
     tokens, logits = shared_tensors(descriptors[0], *order["shape"])
     if device == "cuda":
         logits = opened_from_cuda(order["logits"], order["shape"])
+        # It plans its kernels anew in each process, half a second for each shape; others need not.
+        torch.backends.cuda.enable_cudnn_sdp(False)
     try:
         model = load_model(folder, device)
         channel.sendall(b"ok\n")

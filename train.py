@@ -6,9 +6,9 @@
     AUTORESEARCH_BUDGET_S=60 AUTORESEARCH_SEED=7 python train.py
 
 A decoder-only transformer with rotary positions, RMS norm, QK norm, squared ReLU, value embeddings,
-sliding windows and a soft cap on its logits; Muon for the matrices inside its blocks, AdamW for the
-rest; learning rates that fall to zero as the budget is spent. It runs on CPU, MPS and CUDA. On CUDA
-it is compiled, and the memory there decides how many rows go through the model at once.
+tables of n-grams, sliding windows and a soft cap on its logits; Muon for the matrices inside,
+AdamW for the rest; learning rates that fall to zero as the budget is spent. It runs on CPU, MPS and
+CUDA. On CUDA it is compiled, and the memory there decides how many rows go through it at once.
 
 What must stay, whatever else is changed: build_model() returns a module whose forward(tokens[B, T])
 gives causal logits[B, T, V], and main() trains it within prepare's trial. The metric is val_bpb,
@@ -40,7 +40,7 @@ if DEVICE == "cuda":
     SMEAR_BLOCKS = 0  # first blocks that mix in the token before
     BIGRAM_ROWS = 524288  # rows of the table of token pairs, 0 for none
     TRIGRAM_ROWS = 524288  # rows of the table of token triples, 0 for none
-    EMBEDDING_LR = 0.3  # AdamW, tables of tokens and of pairs, 0.05 to 1
+    EMBEDDING_LR = 0.3  # AdamW, tables of tokens and of n-grams, 0.05 to 1
     HEAD_LR = 0.004  # AdamW, output layer, 0.001 to 0.02
     MATRIX_LR = 0.025  # Muon, every matrix inside the blocks, 0.005 to 0.1
     POLAR_STEPS = 5  # Muon, steps of orthogonalisation, 2 to 5
@@ -55,7 +55,7 @@ else:
     SMEAR_BLOCKS = 2  # first blocks that mix in the token before
     BIGRAM_ROWS = 0  # rows of the table of token pairs, 0 for none
     TRIGRAM_ROWS = 0  # rows of the table of token triples, 0 for none
-    EMBEDDING_LR = 0.3  # AdamW, tables of tokens and of pairs, 0.05 to 1
+    EMBEDDING_LR = 0.3  # AdamW, tables of tokens and of n-grams, 0.05 to 1
     HEAD_LR = 0.01  # AdamW, output layer, 0.001 to 0.02
     MATRIX_LR = 0.015  # Muon, every matrix inside the blocks, 0.003 to 0.05
     POLAR_STEPS = 3  # Muon, steps of orthogonalisation, 2 to 5
