@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import os
 import shutil
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -46,13 +47,16 @@ class ScriptedAgent:
     computes_here = True
     model: str | None = None
 
-    def __init__(self, edits: Sequence[str]) -> None:
-        """Propose these."""
+    def __init__(self, edits: Sequence[str], journal: Path) -> None:
+        """Propose these, and tell of each gap that the journal has by then."""
         self._edits = list(edits)
+        self._journal = journal
         self._asked = 0
+        self._told = 0
 
     async def propose(self, context: Context, think: Think) -> Proposal:  # noqa: ARG002
         """Return the next edit of the incumbent."""
+        self._tell()
         edit = self._edits.pop(0) if self._edits else RATE
         self._asked += 1
         assert context.state.hardware is not None
@@ -65,6 +69,18 @@ class ScriptedAgent:
             values = {each.key: float(f"{share * float(each.value):.4g}") for each in rates}
         train = constants.rewrite(context.train, values)
         return Proposal(train=train, title=edit, hypothesis="It shows how long a change takes.")
+
+    def _tell(self) -> None:
+        """Say what is known already: a night that is cut off has not been for nothing."""
+        known = list(gaps(JournalReader(self._journal).read()))
+        for gap in known[self._told :]:
+            kind = "cold" if gap.cold else "warm"
+            print(
+                f"    #{gap.experiment}: {kind} gap of {gap.seconds:.1f} s, starting "
+                f"{gap.startup_s:.1f} s, evaluating the last one {gap.evaluation_s:.1f} s",
+                file=sys.stderr,
+            )
+        self._told = len(known)
 
 
 @dataclass(frozen=True)
@@ -113,7 +129,8 @@ def spend(folder: Path, sources: Path, edits: Sequence[str], settings: Settings)
         shutil.copyfile(sources / name, repository / name)
     pygit2.init_repository(str(repository))
     session = sessions.named(repository, TAG)
-    state = asyncio.run(_run(session, repository, ScriptedAgent(edits), settings))
+    agent = ScriptedAgent(edits, session.journal)
+    state = asyncio.run(_run(session, repository, agent, settings))
     baseline = state.experiments[0].last_run
     if state.trouble or baseline is None or state.experiments[0].status is not Status.KEEP:
         raise RuntimeError(f"The night on {repository} ended early: {state.stop_reason}")
