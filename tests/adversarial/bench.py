@@ -97,6 +97,7 @@ class World:
         git.create_commit("HEAD", author, author, "begin", git.index.write_tree(), [])
         session = sessions.named(repository, "night")
         session.pristine.mkdir(parents=True)
+        compile_cache.fill(session)
         shutil.copy(ROOT / "prepare.py", session.prepare)
         incumbent = session.experiment(0) / "evaluation"
         incumbent.mkdir(parents=True)
@@ -150,6 +151,7 @@ class World:
         until = time.monotonic() + DYING_S
         while (left := self.processes()) and time.monotonic() < until:
             time.sleep(0.02)
+        compile_cache.fill(self.session)  # as before the next run
         after = self.tree()
         return Outcome(
             verdict=self._judged(run, evaluation),
