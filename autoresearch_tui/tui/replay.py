@@ -135,8 +135,8 @@ class Replay(Cockpit):
         if isinstance(screen, PanedScreen) and screen.is_mounted:
             if bars := screen.query(ReplayBar):
                 bars.first().redraw()
-            else:
-                screen.mount(ReplayBar(), after=screen.query_one(Header))
+            elif headers := screen.query(Header):  # on the way in and out there is none
+                screen.mount(ReplayBar(), after=headers.first())
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer nothing that a lab would have to hear."""

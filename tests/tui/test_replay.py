@@ -140,6 +140,18 @@ def test_a_speed_is_a_number_above_nothing(text: str) -> None:
     assert speed_factor("0.5") == 0.5
 
 
+async def test_a_screen_that_is_being_taken_down_is_left_alone(tmp_path: Path) -> None:
+    made = make_night(tmp_path, Ending.APPROVAL, 2)
+    (tmp_path / "again").mkdir()
+    tape = Tape(made.session, tmp_path / "again")
+    replay = Replay(tape, 1.0)
+    async with replay.run_test(size=(100, 30)) as pilot:
+        await settle(pilot)
+        await replay.screen.remove_children()
+        replay.look()
+    tape.close()
+
+
 async def test_keys_move_through_the_night_and_no_lab_hears_any(tmp_path: Path) -> None:
     made = make_night(tmp_path, Ending.APPROVAL, 5)
     (tmp_path / "again").mkdir()
