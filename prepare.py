@@ -1297,7 +1297,7 @@ def answer_questions(folder: Path) -> None:
     tokens, logits = shared_tensors(descriptors[0], *order["shape"])
     if device == "cuda":
         logits = opened_from_cuda(order["logits"], order["shape"])
-        # It plans its kernels anew in each process, half a second for each shape; others need not.
+        # cuDNN plans attention anew in each process, half a second a shape; other kernels do not.
         torch.backends.cuda.enable_cudnn_sdp(False)
     try:
         model = load_model(folder, device)

@@ -36,12 +36,12 @@ def environment(folder: Path) -> dict[str, str]:
 def open_place(session: Session) -> Path:
     """Return where runs compile, made where it is not there yet.
 
-    A sandbox that waits for its run holds on to the folder, so that it is never replaced; but by
-    a run without a sandbox it may have been, with a link to what is not ours to clear.
+    A sandbox that waits for its run holds on to the folder, so that it is never replaced; but a run
+    without a sandbox may have put a file there, or a link to what is not ours to clear.
     """
     place = session.compiling
-    if place.is_symlink():
-        place.unlink()
+    if place.is_symlink() or not place.is_dir():
+        place.unlink(missing_ok=True)
     place.mkdir(parents=True, exist_ok=True)
     return place
 

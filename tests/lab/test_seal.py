@@ -163,6 +163,10 @@ class TestCompileCache:
         assert compile_cache.harvest(session) == 0
         assert self.next_run(session) == {}
         assert (secret / "rows").read_bytes() == b"held out"
+        place.rmdir()
+        place.write_bytes(b"in its place")
+        assert compile_cache.harvest(session) == 0
+        assert self.next_run(session) == {}
 
     def test_its_size_is_bounded(
         self, session: Session, place: Path, monkeypatch: pytest.MonkeyPatch
