@@ -660,14 +660,16 @@ def build(data: str, profile: str, folder: Path) -> None:
     digest.update((folder / "tokenizer.tiktoken").read_bytes())
     bar = Bar("Packing rows", min(source.total_bytes, sizes.train_bytes))
     counts: dict[str, tuple[int, int]] = {}
-    limits = {"train": sizes.train_bytes, "val": sizes.val_tokens}
-    for split in ("train", "val"):
-        texts = counted(source.documents(split), bar)
-        if split == "train":
-            texts = capped(texts, limits["train"])
-        rows = pack(encode(encoding, texts), sizes.row_length + 1, encoding.n_vocab - 1)
-        most = limits["val"] // sizes.row_length if split == "val" else None
-        counts[split] = write_rows(rows, folder / f"{split}.rows", token_bytes, digest, most)
+    texts = capped(counted(source.documents("train"), bar), sizes.train_bytes)
+    held_out = counted(source.documents("val"), bar)
+    # What is too much goes by documents: the first rows would be those of long documents.
+    splits = {
+        "train": encode(encoding, texts),
+        "val": up_to(sizes.val_tokens, encode(encoding, held_out)),
+    }
+    for split, documents in splits.items():
+        rows = pack(documents, sizes.row_length + 1, encoding.n_vocab - 1)
+        counts[split] = write_rows(rows, folder / f"{split}.rows", token_bytes, digest)
         if counts[split][0] == 0:
             raise Problem(
                 f"{data} has too little text: its {split} split does not fill one row of "
@@ -709,6 +711,16 @@ def capped(texts: Iterable[str], limit: int) -> Iterator[str]:
         yield text
 
 
+def up_to(limit: int, documents: Iterable[list[int]]) -> Iterator[list[int]]:
+    """Pass tokenised documents through until they are `limit` tokens; the last one may be cut."""
+    left = limit
+    for document in documents:
+        if left <= 0:
+            return
+        yield document[:left]
+        left -= len(document)
+
+
 def encode(encoding: "tiktoken.Encoding", texts: Iterable[str]) -> Iterator[list[int]]:
     """Tokenise texts, on all cores, in the order in which they came."""
     group: list[str] = []
@@ -723,14 +735,12 @@ def encode(encoding: "tiktoken.Encoding", texts: Iterable[str]) -> Iterator[list
 
 
 def write_rows(
-    rows: Iterable[list[int]], path: Path, token_bytes: np.ndarray, digest: Any, most: int | None
+    rows: Iterable[list[int]], path: Path, token_bytes: np.ndarray, digest: Any
 ) -> tuple[int, int]:
     """Write rows as raw uint16 [N, T + 1]; return N and the UTF-8 bytes that they stand for."""
     count = total = 0
     with path.open("wb") as out:
         for row in rows:
-            if count == most:
-                break
             tokens = np.array(row, dtype=np.uint16)
             out.write(tokens.tobytes())
             digest.update(tokens.tobytes())
@@ -1148,6 +1158,13 @@ def open_device(device: str | None) -> None:
         torch.zeros(1, device="cuda")
 
 
+def import_ahead(device: str | None) -> None:
+    """Import what takes a process seconds and a train.py for this device is likely to import."""
+    compiler = ["torch._dynamo", "torch._inductor.compile_fx"] if device == "cuda" else []
+    for name in ("torch.optim", "safetensors.torch", *compiler):
+        importlib.import_module(name)
+
+
 def stand_by() -> None:
     """Where AUTORESEARCH_STANDBY_FD names a socket, say there that this process is warm, and wait.
 
@@ -1175,9 +1192,7 @@ def train_after_stand_by() -> None:
     """Import what training needs, stand by, and then be `python train.py` in the current folder."""
     device = os.environ.pop("AUTORESEARCH_STANDBY_DEVICE", None)
     open_device(device)
-    compiler = ["torch._dynamo", "torch._inductor.compile_fx"] if device == "cuda" else []
-    for name in ("torch.optim", "safetensors.torch", *compiler):
-        importlib.import_module(name)
+    import_ahead(device)
     stand_by()
     sys.modules["prepare"] = sys.modules[__name__]
     sys.argv = ["train.py"]
@@ -1286,6 +1301,7 @@ def answer_questions(folder: Path) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # who asks the questions decides when they end
     renounce_tracing()
     open_device(os.environ.get("AUTORESEARCH_STANDBY_DEVICE"))
+    import_ahead(os.environ.get("AUTORESEARCH_STANDBY_DEVICE"))
     channel.sendall(b"ok\n")
     line, descriptors, _, _ = socket.recv_fds(channel, 2**16, 1)
     if not line:
@@ -1316,10 +1332,12 @@ def answer_questions(folder: Path) -> None:
 def shared_from_cuda(elements: int) -> tuple[torch.Tensor, list[Any]]:
     """A float32 buffer on the GPU, and the names by which another process opens it.
 
-    CUDA shares whole allocations. A buffer of 32 MiB or more has one of its own, in which no other
-    tensor of this process lies.
+    CUDA shares whole allocations, and torch hands out what is left of one. So this one is new, not
+    a part of one that is free again, and whole pages (of 2 MiB) long: nothing else comes to lie in
+    it.
     """
-    buffer = torch.empty(max(elements, 2**23), device="cuda")
+    torch.cuda.empty_cache()
+    buffer = torch.empty(2**19 * max(math.ceil(elements / 2**19), 2**4), device="cuda")
     names = buffer.untyped_storage()._share_cuda_()
     return buffer[:elements], [x.hex() if isinstance(x, bytes) else x for x in names]
 
@@ -1350,7 +1368,7 @@ def renounce_tracing() -> None:
 
 Ask = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 """Puts a batch to a model: inputs and targets int64 [B, T] in, the cross-entropy of each target in
-nats out, float32 [B, T] on the CPU."""
+nats out, float32 [B, T] where the targets are."""
 
 
 class ModelProcess:
@@ -1422,11 +1440,10 @@ class ModelProcess:
         with contextlib.suppress(OSError):
             self._channel.sendall(b"?")
 
-        targets = targets.to(self._logits.device)
         self.wait()
         # Row by row, from a copy: the model's process could change its answer any time.
         pairs = zip(self._logits, targets, strict=True)
-        return torch.stack([cross_entropy(logits.clone(), row) for logits, row in pairs]).cpu()
+        return torch.stack([cross_entropy(logits.clone(), row) for logits, row in pairs])
 
     def wait(self) -> None:
         """Wait for its word that it did what it was told to; raise InvalidRun if it did not."""
@@ -1539,11 +1556,16 @@ class Questions:
     others: torch.Tensor  # the row that gives the tokens after it
     kinds: torch.Tensor
 
+    def to(self, device: torch.device) -> "Questions":
+        """The same questions on a device."""
+        return Questions(*(getattr(self, field.name).to(device) for field in fields(self)))
+
     def batch(self, rows: torch.Tensor, start: int, size: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Inputs and targets [size, T] of the questions from `start`; rows [N, T + 1]."""
         part = slice(start, start + size)
         own, others = rows[self.rows[part]], rows[self.others[part], :-1]
-        kept = torch.arange(rows.shape[1] - 1) <= self.joins[part, None]
+        places = torch.arange(rows.shape[1] - 1, device=rows.device)
+        kept = places <= self.joins[part, None]
         return torch.where(kept, own[:, :-1], others), own[:, 1:]
 
 
@@ -1599,12 +1621,12 @@ def judge(
     rows, joins, _, kinds = (
         torch.cat([getattr(plan, field.name) for plan in plans]) for field in fields(Questions)
     )
-    places = torch.arange(target_bytes.shape[1])
+    places = torch.arange(target_bytes.shape[1], device=target_bytes.device)
     counted = (target_bytes[rows] > 0) & (places <= joins[:, None])
     found = torch.where(counted, torch.cat(list(answers)), 0.0)
     if not bool(found.isfinite().all()):
         raise InvalidRun("The model's logits are not finite: training diverged (NaN or infinity).")
-    nats = torch.empty(target_bytes.shape)
+    nats = torch.empty_like(target_bytes, dtype=torch.float32)
     nats[rows[kinds == SCORED]] = found[kinds == SCORED]
     moved = (found - nats[rows]).abs()
 
@@ -1652,10 +1674,14 @@ def measure(
     batch: int,
     noise_limit: float,
 ) -> dict[str, Any]:
-    """Measure a model by what two of its kind answer, in turn, about rows int64 [N, T + 1]."""
+    """Measure a model by what two of its kind answer, in turn, about rows int64 [N, T + 1].
+
+    All of it is computed where the rows are.
+    """
     # From the system's randomness, which nobody can foresee.
     dice = random.Random(secrets.randbits(128))
-    plans = plan_questions(len(rows), rows.shape[1] - 1, batch, dice)
+    drawn = plan_questions(len(rows), rows.shape[1] - 1, batch, dice)
+    plans = [plan.to(rows.device) for plan in drawn]
     answers = [put_questions(a, plan, rows, batch) for a, plan in zip(asks, plans, strict=True)]
     return judge(plans, answers, token_bytes[rows[:, 1:]], noise_limit)
 
@@ -1723,6 +1749,8 @@ def evaluate(
             raw = np.fromfile(run_data() / "val.rows", dtype=np.uint16)
             rows = torch.from_numpy(raw.astype(np.int64)).view(meta.val_rows, -1)
             token_bytes = torch.from_numpy(np.load(run_data() / "token_bytes.npy"))
+            if settings["device"] == "cuda":  # where the logits come to
+                rows, token_bytes = rows.to("cuda"), token_bytes.to("cuda")
             shape = (batch, meta.row_length, meta.vocab_size)
             asks = in_turn(models, settings, shape, end_orphans=alone)
             limit = NOISE_LIMIT_NATS[settings["device"]]

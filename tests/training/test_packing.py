@@ -44,3 +44,11 @@ def test_a_piece_stays_in_order(texts: list[list[int]], width: int) -> None:
 def test_the_longest_piece_that_fits_is_taken() -> None:
     rows = list(prepare.pack([[1] * 3, [2] * 5, [3] * 2], 10, BOS))
     assert rows == [[BOS, 2, 2, 2, 2, 2, BOS, 1, 1, 1]]
+
+
+@given(documents, st.integers(0, 200))
+def test_what_is_too_much_goes_from_the_end(texts: list[list[int]], limit: int) -> None:
+    passed = list(prepare.up_to(limit, texts))
+    together = [token for text in texts for token in text]
+    assert [token for text in passed for token in text] == together[:limit]
+    assert len(passed) <= len(texts)

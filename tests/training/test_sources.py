@@ -62,6 +62,24 @@ def test_in_a_folder_files_named_val_are_validation(tmp_path: Path) -> None:
     assert "step_" not in text
 
 
+def test_validation_that_is_too_much_keeps_short_documents(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(prepare.PROFILES, "small", prepare.Profile(300, 32, 2_048, 10**6))
+    texts = tmp_path / "texts"
+    texts.mkdir()
+    write(texts / "a.jsonl")
+    held_out = ["?" * 20, "steps and a rest " * 20] * 400
+    lines = [json.dumps({"text": text}) for text in held_out]
+    (texts / "val.jsonl").write_text("\n".join(lines))
+    folder = prepare.prepare(str(texts), "small")
+    meta = prepare.Meta.read(folder)
+    tokens = np.fromfile(folder / "val.rows", dtype=np.uint16)
+    text = prepare.load_tokenizer(folder).decode([t for t in tokens.tolist() if t != meta.bos_id])
+    assert 2_048 - 64 < (tokens != meta.bos_id).sum() <= 2_048
+    assert text.count("?") / len(text) == pytest.approx(20 / 360, rel=0.5)
+
+
 def test_tokens_have_the_bytes_that_they_stand_for(data: Path) -> None:
     encoding = prepare.load_tokenizer(data)
     lengths = np.load(data / "token_bytes.npy")
