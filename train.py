@@ -46,6 +46,7 @@ if DEVICE == "cuda":
     POLAR_STEPS = 5  # Muon, steps of orthogonalisation, 2 to 5
     ADAM_BETA2 = 0.95  # AdamW, memory of the gradient's square
     WEIGHT_DECAY = 0.1  # Muon, share of a weight that is lost at a learning rate of 1
+    TABLE_DECAY = 0.015  # AdamW, the same of tables, whose rows else keep what they saw last
 else:
     DEPTH = 2  # transformer blocks, 1 to 6
     WIDTH = 128  # channels of the residual stream, a multiple of HEAD_WIDTH
@@ -61,6 +62,7 @@ else:
     POLAR_STEPS = 3  # Muon, steps of orthogonalisation, 2 to 5
     ADAM_BETA2 = 0.99  # AdamW, memory of the gradient's square
     WEIGHT_DECAY = 0.0  # Muon, share of a weight that is lost at a learning rate of 1
+    TABLE_DECAY = 0.0  # AdamW, the same of tables, whose rows else keep what they saw last
 
 # Of the products on CUDA; older cards have no fast bfloat16, and the rest computes in float32.
 HAS_BFLOAT16 = DEVICE == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
@@ -521,7 +523,7 @@ def make_optimizers(model: GPT) -> list[torch.optim.Optimizer]:
     tables = [m.weight for m in model.modules() if isinstance(m, nn.Embedding)]
     named = {id(p) for p in [*matrices, *tables, model.head.weight]}
     groups = [
-        {"params": tables, "lr": EMBEDDING_LR},
+        {"params": tables, "lr": EMBEDDING_LR, "weight_decay": TABLE_DECAY},
         {"params": [model.head.weight], "lr": HEAD_LR},
         {"params": [p for p in model.parameters() if id(p) not in named], "lr": MIX_LR},
     ]
