@@ -36,7 +36,7 @@ if DEVICE == "cuda":
     WIDTH = 512  # channels of the residual stream, a multiple of HEAD_WIDTH
     HEAD_WIDTH = 128  # channels of one attention head, 32 to 128
     BATCH_ROWS = 64  # rows of one step
-    WINDOW_PATTERN = "SSSL"  # a letter a block, repeated: S sees SHORT_WINDOW, L the whole row
+    SHORT_BLOCKS = 3  # blocks of a short window before each one that sees the whole row, 0 to 7
     SMEAR_BLOCKS = 0  # first blocks that mix in the token before
     BIGRAM_ROWS = 524288  # rows of the table of token pairs, 0 for none
     TRIGRAM_ROWS = 524288  # rows of the table of token triples, 0 for none
@@ -52,7 +52,7 @@ else:
     WIDTH = 128  # channels of the residual stream, a multiple of HEAD_WIDTH
     HEAD_WIDTH = 64  # channels of one attention head, 32 to 128
     BATCH_ROWS = 4  # rows of one step; more rows are fewer steps in the same time
-    WINDOW_PATTERN = "L"  # a letter a block, repeated: S sees SHORT_WINDOW, L the whole row
+    SHORT_BLOCKS = 0  # blocks of a short window before each one that sees the whole row, 0 to 7
     SMEAR_BLOCKS = 2  # first blocks that mix in the token before
     BIGRAM_ROWS = 0  # rows of the table of token pairs, 0 for none
     TRIGRAM_ROWS = 0  # rows of the table of token triples, 0 for none
@@ -68,10 +68,10 @@ else:
 HAS_BFLOAT16 = DEVICE == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
 ARITHMETIC = torch.bfloat16 if HAS_BFLOAT16 else torch.float32
 
-NGRAM_WIDTH = 128  # channels of a row in the tables of pairs and triples
+NGRAM_WIDTH = 128  # channels of a row of the last two, only with BIGRAM_ROWS or TRIGRAM_ROWS
 MLP_RATIO = 4  # hidden channels of the MLP, as a multiple of WIDTH
 VALUE_EMBEDDING_EVERY = 2  # every n-th block, counted from the last, has value embeddings
-SHORT_WINDOW = 128  # positions that a block of letter S sees, its own included
+SHORT_WINDOW = 128  # positions that a short window has, its own included, only with SHORT_BLOCKS
 ROPE_BASE = 10000.0  # longest wavelength of the rotary positions, in tokens / 2 pi
 SOFT_CAP = 15.0  # logits are squeezed into (-SOFT_CAP, SOFT_CAP)
 
@@ -403,8 +403,8 @@ class GPT(nn.Module):
         self.start = Start(vocab_size)
         self.blocks = nn.ModuleList()
         for block in range(DEPTH):
-            # The last block sees the whole row whatever the pattern says.
-            short = WINDOW_PATTERN[block % len(WINDOW_PATTERN)] == "S" and block < DEPTH - 1
+            # The last block sees the whole row wherever it stands.
+            short = block % (SHORT_BLOCKS + 1) < SHORT_BLOCKS and block < DEPTH - 1
             window = min(SHORT_WINDOW, row_length) if short else row_length
             has_values = (DEPTH - 1 - block) % VALUE_EMBEDDING_EVERY == 0
             self.blocks.append(Block(vocab_size, window, has_values, block < SMEAR_BLOCKS))

@@ -1,8 +1,10 @@
-"""Which constants of a script have to divide which others, as a width its heads' width.
+"""How constants of a script bind each other: which divide which others, and which need others.
 
 Read off the comments (`a multiple of HEAD_WIDTH`, `divides WIDTH`) and off the code: where it takes
 `WIDTH % HEADS` or `WIDTH // HEADS` of two whole constants, and the one divides the other now, an
-edit that ends that would crash at once or leave channels unused.
+edit that ends that would crash at once or leave channels unused. And `only with ROWS` (or `only
+with ROWS or LINES`) in a comment says that a constant does nothing as long as those are 0, `False`
+or empty.
 """
 
 import ast
@@ -14,6 +16,7 @@ from autoresearch_tui.agents.constants import Constant, Value
 
 _MULTIPLE = re.compile(r"\b(?:multiple of|divisible by)\s+([A-Z][A-Z0-9_]*)")
 _DIVISOR = re.compile(r"\b(?:divides|divisor of)\s+([A-Z][A-Z0-9_]*)")
+_NEEDED = re.compile(r"\bonly with\s+([A-Z][A-Z0-9_]*(?:\s+or\s+[A-Z][A-Z0-9_]*)*)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,21 @@ def find(source: str, constants: Sequence[Constant]) -> list[Relation]:
         if multiple != divisor and multiple in whole and divisor in whole
     ]
     return [relation for relation in related if relation.holds(values)]
+
+
+def idle(constants: Sequence[Constant]) -> set[str]:
+    """Return the keys of those that do nothing, since none of what they need is set.
+
+    A name that is not among the constants may be set to anything, so nothing is said by it.
+    """
+    values = {each.name: each.value for each in constants}
+    found: set[str] = set()
+    for each in constants:
+        if match := _NEEDED.search(each.meaning):
+            needed = re.split(r"\s+or\s+", match[1])
+            if not any(values.get(name, True) for name in needed):
+                found.add(each.key)
+    return found
 
 
 def _named(pattern: re.Pattern[str], constant: Constant) -> list[str]:

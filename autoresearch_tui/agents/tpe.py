@@ -161,12 +161,14 @@ def _movable(context: Context) -> tuple[list[Ladder], list[Relation]]:
 
 
 def movable(source: str, device: str | None) -> tuple[list[Ladder], list[Relation]]:
-    """Return the ladders of a script's constants, and which of them have to divide which.
+    """Return the ladders of a script's constants that count, and which have to divide which.
 
     Raises:
         SyntaxError: the script is no Python.
     """
     found = constants.find(source, device)
+    idle = relations.idle(found)
+    found = [each for each in found if each.key not in idle]
     bound = relations.find(source, found)
     values = {each.key: each.value for each in found}
     divisors = {
@@ -197,7 +199,7 @@ def read_wish(
                 way = _way(sentence, match.start(), match.end())
                 wish[ladder.constant.key] = way
                 named.append(name + {1: " higher", -1: " lower"}.get(way, ""))
-        known = ", ".join(named) or "no constant of train.py, so it changes nothing"
+        known = ", ".join(named) or "no constant of train.py that counts, so it changes nothing"
         answers.append(f'You said: "{sentence}" I read names, not English. It names: {known}.')
     return wish, answers
 

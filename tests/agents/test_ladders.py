@@ -1,11 +1,15 @@
 """Where constants may go: by their kind, by what their comments say, and by what binds them."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from autoresearch_tui.agents import constants, ladders
 from autoresearch_tui.agents.tpe import movable
+
+TRAIN = (Path(__file__).parents[2] / "train.py").read_text()
 
 
 def rungs(line: str) -> tuple[constants.Value, ...]:
@@ -57,6 +61,33 @@ def test_what_has_to_divide_is_read_off_comments_and_code(bond: str) -> None:
 def test_what_does_not_divide_now_is_not_bound() -> None:
     _, bonds = movable("WIDTH = 100\nHEADS = 6\nrest = WIDTH % HEADS\n", "cpu")
     assert bonds == []
+
+
+@pytest.mark.parametrize(
+    ("rows", "lines", "counts"),
+    [("64", "0", True), ("0", "8", True), ("0", "0", False), ("False", "0.0", False)],
+)
+def test_what_needs_others_is_moved_when_one_of_them_is_set(
+    rows: str, lines: str, counts: bool
+) -> None:
+    need = "WIDTH = 128  # of a table, only with ROWS or LINES"
+    script = f"ROWS = {rows}\nLINES = {lines}\n{need}\nprint(ROWS, LINES, WIDTH)\n"
+    names = [ladder.constant.name for ladder in movable(script, "cpu")[0]]
+    assert ("WIDTH" in names) is counts
+    assert "ROWS" in names
+
+
+def test_what_needs_a_thing_that_is_no_constant_is_moved() -> None:
+    found, _ = movable("WIDTH = 128  # only with TABLES\nprint(WIDTH)\n", "cpu")
+    assert [ladder.constant.name for ladder in found] == ["WIDTH"]
+
+
+def test_the_projects_own_script_has_nothing_idle_on_a_gpu_and_no_tables_on_a_cpu() -> None:
+    gpu, cpu = (
+        {ladder.constant.name for ladder in movable(TRAIN, device)[0]} for device in ("cuda", "cpu")
+    )
+    assert gpu - cpu == {"NGRAM_WIDTH", "SHORT_WINDOW"}
+    assert not cpu - gpu
 
 
 @given(

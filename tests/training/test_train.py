@@ -49,7 +49,7 @@ def test_a_window_reaches_as_far_back_as_it_says(train: ModuleType, length: int)
     "choices",
     [
         {},
-        {"WINDOW_PATTERN": "SL", "SHORT_WINDOW": 4, "DEPTH": 3},
+        {"SHORT_BLOCKS": 1, "SHORT_WINDOW": 4, "DEPTH": 3},
         {"BIGRAM_ROWS": 64, "SMEAR_BLOCKS": 0},
         {"BIGRAM_ROWS": 64, "TRIGRAM_ROWS": 128, "NGRAM_WIDTH": 16},
         {"VALUE_EMBEDDING_EVERY": 1, "DEPTH": 4, "SMEAR_BLOCKS": 4},
