@@ -67,6 +67,7 @@ class Tmux:
             env=self.environment,  # pyright: ignore[reportArgumentType]
             dimensions=(24, 80),
             encoding="utf-8",
+            codec_errors="replace",  # a client that leaves may have written half a character
             timeout=PATIENCE_S,
         )
 
