@@ -1300,8 +1300,9 @@ def answer_questions(folder: Path) -> None:
     channel = socket.socket(fileno=int(os.environ.pop("AUTORESEARCH_MODEL_FD")))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # who asks the questions decides when they end
     renounce_tracing()
-    open_device(os.environ.get("AUTORESEARCH_STANDBY_DEVICE"))
-    import_ahead(os.environ.get("AUTORESEARCH_STANDBY_DEVICE"))
+    expected = os.environ.get("AUTORESEARCH_STANDBY_DEVICE")
+    open_device(expected)
+    import_ahead(expected)
     channel.sendall(b"ok\n")
     line, descriptors, _, _ = socket.recv_fds(channel, 2**16, 1)
     if not line:

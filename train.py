@@ -68,7 +68,7 @@ else:
 HAS_BFLOAT16 = DEVICE == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
 ARITHMETIC = torch.bfloat16 if HAS_BFLOAT16 else torch.float32
 
-NGRAM_WIDTH = 128  # channels of a row of the last two, only with BIGRAM_ROWS or TRIGRAM_ROWS
+NGRAM_WIDTH = 128  # channels of an n-gram's row, only with BIGRAM_ROWS or TRIGRAM_ROWS
 MLP_RATIO = 4  # hidden channels of the MLP, as a multiple of WIDTH
 VALUE_EMBEDDING_EVERY = 2  # every n-th block, counted from the last, has value embeddings
 SHORT_WINDOW = 128  # positions that a short window has, its own included, only with SHORT_BLOCKS
